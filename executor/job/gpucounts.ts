@@ -27,11 +27,20 @@ export function checkGpuCounts(reader: JobReader, nodes: readonly Node[] | undef
         "put them into two jobs, e.g. steps of a pipeline",
       );
     else if (gpus === 0 && own === undefined)
-      reader.reportAt([...path, ...KEY], `${nameOf(path)}needs.gpus: a task needs 1 GPU or more`, "use needs.gpus of the job");
+      reader.reportAt(
+        [...path, ...KEY],
+        `${nameOf(path)}needs.gpus: a task needs 1 GPU or more`,
+        "use needs.gpus of the job",
+      );
   }
 }
 
-function checkGpuCount(reader: JobReader, path: KeyPath, gpus: number | undefined, nodes: readonly Node[] | undefined): void {
+function checkGpuCount(
+  reader: JobReader,
+  path: KeyPath,
+  gpus: number | undefined,
+  nodes: readonly Node[] | undefined,
+): void {
   if (gpus === undefined) return;
   const what = `${nameOf(path)}needs.gpus is ${gpus}`;
   const vendor = reader.text(["needs", "vendor"]);
@@ -43,7 +52,10 @@ function checkGpuCount(reader: JobReader, path: KeyPath, gpus: number | undefine
     report(`${what}, and a warm worker has one GPU`, "remove worker, or use needs.gpus: 1");
   const most = gpus > 1 && nodes !== undefined ? countMostGpus(nodes, vendor) : undefined;
   if (most !== undefined && gpus > most.count)
-    report(`${what}, and no node has more than ${most.count}${most.node === undefined ? "" : ` (${most.node})`}`, "use fewer");
+    report(
+      `${what}, and no node has more than ${most.count}${most.node === undefined ? "" : ` (${most.node})`}`,
+      "use fewer",
+    );
 }
 
 function checkPin(reader: JobReader, path: KeyPath, gpus: number): void {
@@ -55,7 +67,10 @@ function checkPin(reader: JobReader, path: KeyPath, gpus: number): void {
 }
 
 /** Returns the most GPUs of a node of this vendor, and which one has them; undefined = some node does not say how many it has. */
-function countMostGpus(nodes: readonly Node[], vendor: string | undefined): { count: number; node?: string } | undefined {
+function countMostGpus(
+  nodes: readonly Node[],
+  vendor: string | undefined,
+): { count: number; node?: string } | undefined {
   let most: { count: number; node?: string } = { count: 0 };
   for (const { name, profile, gpus } of nodes) {
     if (profile.vendor === "none" || (vendor !== undefined && profile.vendor !== vendor)) continue;

@@ -1,9 +1,15 @@
 import type { Job } from "../job/job.js";
 import type { PlacedChunk } from "./attempts/attemptstarter.js";
-import type { Reservations } from "./attempts/reservations.js";
+import { Backfill } from "./attempts/backfill.js";
+import { GroupReservation } from "./attempts/groupreservation.js";
+import type { InFlightAttempts } from "./attempts/inflight.js";
+import { Reservations } from "./attempts/reservations.js";
+import type { Instruction } from "./events.js";
 import type { ChunkSource } from "./queue/chunksource.js";
 import type { PendingChunk } from "./queue/pendingchunk.js";
 import type { RetryQueue } from "./queue/retryqueue.js";
+import type { CostModel } from "./rates/costmodel.js";
+import type { Rates } from "./rates/rates.js";
 import type { Pool } from "./slots/pool.js";
 import { shouldAvoid } from "./slots/quarantine.js";
 import { SlotGroups, widthOf } from "./slots/slotgroups.js";
@@ -15,27 +21,45 @@ import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
  */
 export class Placement {
   private readonly groups: SlotGroups;
+  private readonly reservations: Reservations;
+  private readonly groupReservation: GroupReservation;
+  private readonly backfill: Backfill;
 
   constructor(
     private readonly job: Job,
     private readonly pool: Pool,
     private readonly source: ChunkSource,
     private readonly retryQueue: RetryQueue,
-    private readonly reservations: Reservations,
+    attempts: InFlightAttempts,
+    costs: CostModel,
+    rates: Rates,
   ) {
     this.groups = new SlotGroups(pool);
+    this.reservations = new Reservations(pool, source, retryQueue, attempts);
+    this.groupReservation = new GroupReservation(job, pool, retryQueue, attempts, costs, rates);
+    this.backfill = new Backfill(job, source, retryQueue, this.groupReservation, costs, rates);
+  }
+
+  /** Reserves nodes for chunks that must run there alone. */
+  reserveNodes(): Instruction[] {
+    return this.reservations.update();
+  }
+
+  /** Holds slots for a chunk that needs several. */
+  holdSlots(now: number): Instruction[] {
+    return this.groupReservation.update(now);
   }
 
   next(now: number): PlacedChunk | undefined {
-    const exclusive = this.placeExclusive();
-    if (exclusive !== undefined) return exclusive;
+    const reserved = this.placeExclusive() ?? this.placeHeld();
+    if (reserved !== undefined) return reserved;
     if (this.pool.isTrial) return this.placeNew(now) ?? this.placePending();
-    return this.placePending() ?? this.placeNew(now);
+    return this.placePending() ?? this.placeNew(now) ?? this.backfill.find(now);
   }
 
   /** Returns a chunk that has failed before, if one is due and suits a free slot. */
   nextRetry(): PlacedChunk | undefined {
-    return this.placePending();
+    return this.placeHeld() ?? this.placePending();
   }
 
   private placeExclusive(): PlacedChunk | undefined {
@@ -43,6 +67,14 @@ export class Placement {
     if (ready === undefined) return undefined;
     this.retryQueue.take(ready.pending);
     return { chunk: ready.pending.chunk, history: ready.pending.history, slots: ready.slots, isExclusive: true };
+  }
+
+  /** Places the chunk for which slots are held. */
+  private placeHeld(): PlacedChunk | undefined {
+    const ready = this.groupReservation.takeReady();
+    if (ready === undefined) return undefined;
+    this.retryQueue.take(ready.pending);
+    return { chunk: ready.pending.chunk, history: ready.pending.history, slots: ready.slots, isExclusive: false };
   }
 
   private placePending(): PlacedChunk | undefined {

@@ -7,7 +7,6 @@ import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
 import { Requeuer } from "./attempts/requeue.js";
-import { Reservations } from "./attempts/reservations.js";
 import { ScheduleView } from "./attempts/scheduleview.js";
 import { SlotReports } from "./attempts/slotreports.js";
 import { Splitter } from "./attempts/splitting.js";
@@ -43,7 +42,6 @@ export class Scheduler {
   private readonly source: ChunkSource;
   private readonly retryQueue: RetryQueue;
   private readonly attempts: InFlightAttempts;
-  private readonly reservations: Reservations;
   private readonly placement: Placement;
   private readonly completion: Completion;
   private readonly quarantine: QuarantineTracker;
@@ -89,8 +87,7 @@ export class Scheduler {
     this.retryQueue = new RetryQueue(job.retry.attempts);
     for (const recheck of rechecks) this.retryQueue.add(recheck);
     this.halting = new HaltPolicy(job, this.pool, this.attempts, this.retryQueue, committedChunks);
-    this.reservations = new Reservations(this.pool, this.source, this.retryQueue, this.attempts);
-    this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.reservations);
+    this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.attempts, this.costs, this.rates);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
     this.recomputations = new Recomputations(this.attempts);
     const { pool, attempts, retryQueue, quarantine, rates, recomputations } = this;
@@ -243,7 +240,7 @@ export class Scheduler {
   private dispatch(now: number, out: Instruction[]): void {
     this.retryQueue.releaseDue(now);
     this.quarantine.releaseDue(now);
-    out.push(...this.reservations.update());
+    out.push(...this.placement.reserveNodes());
     if (this.halt(now, out)) return;
     this.startChunks(now, out);
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
@@ -265,6 +262,7 @@ export class Scheduler {
       this.pool.setDepth(
         queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
       );
+      out.push(...this.placement.holdSlots(now));
       const placed = allowance === "all" ? this.placement.next(now) : this.placement.nextRetry();
       if (placed === undefined) break;
       this.starter.start(placed, now, out);

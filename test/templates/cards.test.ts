@@ -12,7 +12,7 @@ cards.BUS, cards.KFD_NODES = folder + "/bus/", folder + "/kfd/"
 all_cards = cards.Cards()
 all_cards.set_up(vendor, known)
 for pci in gone: os.rename(cards.BUS + pci, folder + "/" + pci)
-bound = [all_cards.binding(gpu) for gpu in range(len(all_cards.pci))]
+bound = [all_cards.binding([gpu]) for gpu in range(len(all_cards.pci))]
 print(json.dumps({"pci": all_cards.pci, "bound": [{k.decode(): v.decode() for k, v in one.items()} for one in bound]}))`;
 
 /** `bus`: vendor and class of the devices. `kfd`: location ids of the GPUs that AMD's runtime numbers; undefined: no such folder. */

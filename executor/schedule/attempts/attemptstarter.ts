@@ -2,8 +2,8 @@ import type { Chunk, Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
-import { placeAttempt } from "./attemptplace.js";
 import type { IssueAttemptId } from "./attemptids.js";
+import { placeAttempt } from "./attemptplace.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 import type { Recomputations } from "./recomputations.js";
 import type { StragglerPolicy } from "./stragglers.js";
@@ -41,7 +41,11 @@ export class AttemptStarter {
     out.push(...instructions);
     for (const { original, slot } of copies) {
       const { attempt, history } = original;
-      original.speculativeCopy = this.start({ chunk: attempt.chunk, history, slots: [slot], isExclusive: false }, now, out);
+      original.speculativeCopy = this.start(
+        { chunk: attempt.chunk, history, slots: [slot], isExclusive: false },
+        now,
+        out,
+      );
       original.speculativeCopy.speculativeCopy = original;
     }
     for (const { original, pieces } of recomputations) {

@@ -4,8 +4,8 @@ import type { ChunkSource } from "../queue/chunksource.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
-import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import { placeAttempt } from "./attemptplace.js";
+import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import type { Requeuer } from "./requeue.js";
 import type { Splitter } from "./splitting.js";
 

@@ -147,7 +147,12 @@ export class StragglerPolicy {
   private isRecomputable(inFlight: InFlightAttempt): boolean {
     const { attempt, phase, history, slot } = inFlight;
     if (isConnected(slot.home) && (phase !== "running" || isSplittable(inFlight))) return false;
-    if (widthOf(attempt.chunk) > 1 || attempt.chunk.firstResult !== undefined || attempt.chunk.gpu !== undefined || inFlight.isExclusive)
+    if (
+      widthOf(attempt.chunk) > 1 ||
+      attempt.chunk.firstResult !== undefined ||
+      attempt.chunk.gpu !== undefined ||
+      inFlight.isExclusive
+    )
       return false;
     if (inFlight.speculativeCopy !== undefined || history.length > 0) return false;
     if (inFlight.recomputationCount >= MAX_RECOMPUTATIONS || !this.mayComputeTwice(inFlight)) return false;

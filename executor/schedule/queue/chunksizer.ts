@@ -68,7 +68,10 @@ export class ChunkSizer {
     const { usableSlots, rateHistogram } = this.pool;
     const slots = usableSlots + this.expected.slots;
     const rated = rateHistogram.count + this.expected.rated;
-    return { slots: slots / this.width, rate: rated === 0 ? undefined : ((rateHistogram.total + this.expected.rate) * slots) / rated };
+    return {
+      slots: slots / this.width,
+      rate: rated === 0 ? undefined : ((rateHistogram.total + this.expected.rate) * slots) / rated,
+    };
   }
 
   private slowestRate(): number | undefined {

@@ -4,8 +4,8 @@ import type { SlotState } from "../slots/slotstate.js";
 export interface ChunkSource {
   /** The number of unassigned units. */
   readonly left: bigint;
-  /** Takes the units of a slot's next chunk; undefined = none is left, or none that this slot should get. */
-  take(slot: SlotState, now: number): [start: bigint, end: bigint] | undefined;
+  /** Takes the units of a slot's next chunk. `mostCost`: of a task, by its estimate; undefined = any. Returns undefined if none is left, or none that this slot should get. */
+  take(slot: SlotState, now: number, mostCost?: number): [start: bigint, end: bigint] | undefined;
   /**
    * Removes [start, end), for example because an earlier coordinator committed it. Returns false, and removes nothing, if
    * any of its units was taken before.

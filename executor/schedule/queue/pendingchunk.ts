@@ -7,6 +7,8 @@ export interface PendingChunk extends HeapItem {
   chunk: Chunk;
   history: AttemptHistory;
   dueAt: number;
+  /** Since when it is due, in seconds. */
+  queuedAt?: number;
   /** The attempt of it on a disconnected node: it may still be taken over until the chunk is started elsewhere. */
   leftAttempt?: string;
   /** The node without enough memory for it: it does not go back there while that node is short of memory. */

@@ -1,8 +1,8 @@
 import type { Chunk } from "../../job/job.js";
 import { needsExclusiveNode } from "../slots/agentdeaths.js";
 import { Heap } from "../slots/heap.js";
-import { widthOf } from "../slots/slotgroups.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
+import { widthOf } from "../slots/slotgroups.js";
 import type { PendingChunk } from "./pendingchunk.js";
 
 /**
@@ -36,6 +36,7 @@ export class RetryQueue {
   releaseDue(now: number): void {
     for (let first = this.later.peek(); first !== undefined && first.dueAt <= now; first = this.later.peek()) {
       this.later.delete(first);
+      first.queuedAt = now;
       if (needsExclusiveNode(first.history, this.maxTries)) this.exclusive.add(first);
       else this.queue(first);
     }
@@ -50,6 +51,11 @@ export class RetryQueue {
   /** How many slots due chunks need at once, the most first; without those that need one. */
   widths(): number[] {
     return [...this.wide.keys()].sort((a, b) => b - a);
+  }
+
+  /** Whether a chunk that needs several slots is due. */
+  has(retry: PendingChunk): boolean {
+    return this.wide.get(widthOf(retry.chunk))?.has(retry) === true;
   }
 
   /** The due chunks that need this many slots at once, in the order of arrival. */

@@ -1,8 +1,10 @@
 import { FenwickTree } from "./fenwicktree.js";
 
-/** The sort key of a task: higher priority first, then greater length, then more bytes, then its position in the list. */
+/** The sort key of a task: higher priority first, then more GPUs, then greater length, then more bytes, then its position in the list. */
 export interface TaskRank {
   priority: number;
+  /** How many slots it needs at once. */
+  width: number;
   /** An integer, at least 1. */
   length: number;
   bytes: number;
@@ -53,15 +55,16 @@ export class TaskOrder {
   }
 
   /**
-   * Returns the index of the task that a slot should start. Among the tasks with the highest priority, it is the longest
+   * Returns the index of the task that a slot should start. Among the tasks with the highest priority, and of those the most GPUs, it is the longest
    * one that is no longer than `most` and has the share `ahead` (0 to 1) of their total length before it; among equals, the
    * first in the list. undefined = there is none.
    */
   pick(ahead: number, most: number): number | undefined {
     const first = this.findPresent(0);
     if (first === this.order.length) return undefined;
-    const { priority } = this.rankAt(first);
-    const end = this.search(first, this.order.length, (rank) => rank.priority < priority);
+    const { priority, width } = this.rankAt(first);
+    const isLater = (rank: TaskRank) => rank.priority < priority || (rank.priority === priority && rank.width < width);
+    const end = this.search(first, this.order.length, isLater);
     const sum = this.lengths.prefixSum(end);
     const start = this.order[this.lengths.findPrefix(Math.min(ahead * sum, sum - 1))]!;
     const position = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
@@ -97,6 +100,6 @@ export class TaskOrder {
 
   private compare(one: number, other: number): number {
     const [a, b] = [this.ranks[one]!, this.ranks[other]!];
-    return b.priority - a.priority || b.length - a.length || b.bytes - a.bytes;
+    return b.priority - a.priority || b.width - a.width || b.length - a.length || b.bytes - a.bytes;
   }
 }

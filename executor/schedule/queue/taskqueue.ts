@@ -2,6 +2,7 @@ import type { Chunk, Job } from "../../job/job.js";
 import { costClassOf, type TaskCosts } from "../rates/taskcosts.js";
 import { lengthCutoff } from "../slots/lengthcutoff.js";
 import type { Pool } from "../slots/pool.js";
+import { widthOf } from "../slots/slotgroups.js";
 import type { SlotState } from "../slots/slotstate.js";
 import type { ChunkSource } from "./chunksource.js";
 import { TaskOrder, type TaskRank } from "./taskorder.js";
@@ -49,7 +50,7 @@ export class TaskQueue implements ChunkSource {
     return grain === undefined || this.remaining === 0 ? undefined : (grain * this.order.length) / this.remaining;
   }
 
-  take(slot: SlotState): [start: bigint, end: bigint] | undefined {
+  take(slot: SlotState, _now: number, mostCost = Number.POSITIVE_INFINITY): [start: bigint, end: bigint] | undefined {
     if (this.remaining === 0) return undefined;
     if (this.costs.count >= this.resortAt) {
       this.order = this.sortTasks();
@@ -57,7 +58,7 @@ export class TaskQueue implements ChunkSource {
     }
     const ahead =
       slot.rateEstimate.rate === undefined ? 0 : this.pool.rateHistogram.shareFasterThan(slot.rateEstimate.rate);
-    const index = this.order.pick(ahead, this.findCutoff(slot));
+    const index = this.order.pick(ahead, Math.min(this.findCutoff(slot), mostCost / (this.costPerLength() ?? 0)));
     if (index === undefined) return undefined;
     this.takeOut(index);
     const start = this.job.first + BigInt(index);
@@ -103,7 +104,12 @@ export class TaskQueue implements ChunkSource {
     const ranks = Array.from({ length: this.count }, (_, index): TaskRank => {
       const task = this.task(index);
       const length = Math.max(1, Math.round((this.costs.estimate(task) ?? usual) / COST_RESOLUTION_SECONDS));
-      return { priority: task.priority ?? this.job.priority, length, bytes: countInputBytes(task) };
+      return {
+        priority: task.priority ?? this.job.priority,
+        width: widthOf(task),
+        length,
+        bytes: countInputBytes(task),
+      };
     });
     return new TaskOrder(ranks, (index) => this.isTaken[index] === 1);
   }

@@ -1,3 +1,5 @@
+import { NINTH_DECILE_Z } from "./costmodel.js";
+
 /** The variance of the logarithm before any observation, with the weight of one observation. */
 const PRIOR_VARIANCE = 0.5;
 /** From this many standard deviations on, the tail is computed from its asymptote. */
@@ -20,6 +22,11 @@ export class ResidualTime {
     this.mean += off / this.count;
     this.squaredDeviations += off * (log - this.mean);
     this.largest = Math.max(this.largest, ratio);
+  }
+
+  /** Returns the ratio that nine of ten chunks stay below. */
+  get ninthDecile(): number {
+    return Math.exp(this.mean + NINTH_DECILE_Z * Math.sqrt(this.squaredDeviations / (this.count + 1)));
   }
 
   /**

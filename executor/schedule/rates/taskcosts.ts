@@ -59,6 +59,10 @@ export class TaskCosts implements CostModel {
     return length === undefined ? undefined : length * this.residualTime.expectBeyond(spent / length);
   }
 
+  get ninthDecile(): number {
+    return this.residualTime.ninthDecile;
+  }
+
   guessRate(rate: number | undefined): number {
     if (rate === undefined) return 1;
     this.reference ??= rate;

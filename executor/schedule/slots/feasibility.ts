@@ -35,11 +35,17 @@ const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, ch
 function checkGroup({ spec: { gpus } }: PlacedNeeds, slot: SlotState): SlotObjection | undefined {
   if (gpus === undefined || gpus < 2) return undefined;
   if (slot.gpu === undefined) return refuse(`the chunk needs ${gpus} GPUs, and this is a CPU slot`, true);
-  const others = slot.home.slots.filter((one) => one.gpu !== undefined).map((one) => RULES.flatMap((rule) => rule({}, one) ?? []));
+  const others = slot.home.slots
+    .filter((one) => one.gpu !== undefined)
+    .map((one) => RULES.flatMap((rule) => rule({}, one) ?? []));
   const possible = others.filter((all) => !all.some(({ isPermanent }) => isPermanent)).length;
-  if (possible < gpus) return refuse(`the chunk needs ${gpus} GPUs, and the node has ${possible} that can be used`, true);
+  if (possible < gpus)
+    return refuse(`the chunk needs ${gpus} GPUs, and the node has ${possible} that can be used`, true);
   const ready = others.filter((all) => all.length === 0).length;
-  return refuse(ready < gpus ? `the chunk needs ${gpus} GPUs, and ${ready} of the node can be used now` : undefined, false);
+  return refuse(
+    ready < gpus ? `the chunk needs ${gpus} GPUs, and ${ready} of the node can be used now` : undefined,
+    false,
+  );
 }
 
 function refuse(reason: string | undefined, lasting: boolean): SlotObjection | undefined {

@@ -60,7 +60,10 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
   const wanted = listAllSlots(node, machine, needs).filter((slot) => findKindRefusal(needs, slot) === undefined);
   const { gpus = 0 } = needs;
   if (wanted.length > 0 && wanted.length < gpus)
-    return { ok: false, reason: `needs.gpus is ${gpus}, it has ${wanted.length === 1 ? "1 GPU" : `${wanted.length} GPUs`}` };
+    return {
+      ok: false,
+      reason: `needs.gpus is ${gpus}, it has ${wanted.length === 1 ? "1 GPU" : `${wanted.length} GPUs`}`,
+    };
   if (wanted.length > 0) return { ok: true, slots: wanted };
   return { ok: false, reason: `it has no ${takesGpu(needs) ? "GPU" : "CPU"} slot` };
 }

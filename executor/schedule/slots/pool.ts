@@ -13,7 +13,7 @@ import {
   type SlotState,
   slotKey,
 } from "./slotstate.js";
-import { fitsPin, UsableCount } from "./usablecount.js";
+import { UsableCount } from "./usablecount.js";
 import { WorkInProgress } from "./workinprogress.js";
 
 /** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
@@ -80,6 +80,12 @@ export class Pool {
   setReserved(node: NodeState, isReserved: boolean): void {
     writable(node).isReserved = isReserved;
     for (const slot of node.slots) this.updateFreeSlots(slot);
+  }
+
+  /** Holds an idle or busy slot for a chunk that needs several, or ends that: it gets no other work. */
+  setHeld(slot: SlotState, isHeld: boolean): void {
+    writable(slot).isHeld = isHeld;
+    this.updateFreeSlots(slot);
   }
 
   /** Notes which other run holds the slot; undefined = none. */
@@ -210,34 +216,9 @@ export class Pool {
     return count === 0 ? undefined : (total * this.usable.total) / count;
   }
 
-  /** Whether another usable slot could run a chunk with that pin. */
-  hasOtherSlot(slot: SlotState, pin: number | undefined): boolean {
-    return this.usable.countFor(pin) > (isUsable(slot) && fitsPin(pin, slot) ? 1 : 0);
-  }
-
-  /** Whether a usable slot outside `slots` (keys) could run a chunk with that pin. */
-  hasSlotOutside(slots: Set<string>, pin: number | undefined): boolean {
-    return this.hasUsableExcept(
-      pin,
-      [...slots].flatMap((key) => this.slotByKey(key) ?? []),
-    );
-  }
-
-  /** Whether a usable slot outside `nodes` could run a chunk with that pin. */
-  hasNodeOutside(nodes: Set<string>, pin: number | undefined): boolean {
-    return this.hasUsableExcept(
-      pin,
-      [...nodes].flatMap((node) => this.nodes.get(node)?.slots ?? []),
-    );
-  }
-
-  private hasUsableExcept(pin: number | undefined, except: readonly SlotState[]): boolean {
-    return this.usable.countFor(pin) > except.filter((slot) => isUsable(slot) && fitsPin(pin, slot)).length;
-  }
-
-  private slotByKey(key: string): SlotState | undefined {
-    const at = key.lastIndexOf("/");
-    return this.slot(key.slice(0, at), Number(key.slice(at + 1)));
+  /** Returns how many usable slots could run a chunk with that pin. */
+  countUsable(pin: number | undefined): number {
+    return this.usable.countFor(pin);
   }
 
   private updateAllFreeSlots(): void {
@@ -259,6 +240,11 @@ export class Pool {
     return createSlotState(home, slot, this.health(slot.node, slot.slot), rateEstimate);
   }
 
+  /** Whether a node may run one more chunk, on slots that are idle. */
+  hasCapacity(node: NodeState): boolean {
+    return !this.isFull(node);
+  }
+
   /** Whether a node is at its limit of concurrent chunks for this depth, or has too many results to collect. */
   private isFull(node: NodeState): boolean {
     if (node.collectingCount >= MAX_COLLECTING_PER_NODE) return true;
@@ -276,7 +262,7 @@ export class Pool {
   /** Updates the aggregates after any change of a slot or of its node. */
   private refresh(slot: SlotState): void {
     const usable = isUsable(slot);
-    if (usable !== slot.isCountedUsable) this.countUsable(slot, usable);
+    if (usable !== slot.isCountedUsable) this.recordUsable(slot, usable);
     const rate = usable ? (slot.rateEstimate.rate ?? 0) : 0;
     this.rateHistogram.replaceRate(slot.countedRate, rate);
     writable(slot).countedRate = rate;
@@ -295,11 +281,11 @@ export class Pool {
   }
 
   private hasRoom(slot: SlotState): boolean {
-    if (slot.home.isReserved || slot.hasFailedTrial) return false;
+    if (slot.home.isReserved || slot.isHeld || slot.hasFailedTrial) return false;
     return slot.load < this.depth && !(slot.health.isHalfOpen && slot.load > 0) && !this.isFull(slot.home);
   }
 
-  private countUsable(slot: SlotState, usable: boolean): void {
+  private recordUsable(slot: SlotState, usable: boolean): void {
     writable(slot).isCountedUsable = usable;
     this.usable.change(slot, usable ? 1 : -1);
   }

@@ -1,9 +1,10 @@
 import type { Chunk } from "../../job/job.js";
 import type { Attempt, Instruction } from "../events.js";
-import { slotNumbersOf } from "./slotnumbers.js";
 import { Heap, type HeapItem } from "./heap.js";
+import { hasNodeOutside, hasOtherSlot, hasSlotOutside } from "./otherslots.js";
 import type { Pool } from "./pool.js";
 import { hasGroup, widthOf } from "./slotgroups.js";
+import { slotNumbersOf } from "./slotnumbers.js";
 import { type SlotHealth, type SlotState, slotKey } from "./slotstate.js";
 
 /**
@@ -95,8 +96,7 @@ export class QuarantineTracker {
       return [];
     }
     if (this.isChunkAtFault(history)) this.clearFailures(history);
-    else
-      for (const { failures } of uncounted) failures.push({ chunk, history, record, successes: this.successes });
+    else for (const { failures } of uncounted) failures.push({ chunk, history, record, successes: this.successes });
     return breakers.flatMap((breaker) => (this.shouldTrip(breaker) ? this.trip(breaker, reason, now) : []));
   }
 
@@ -160,7 +160,7 @@ export class QuarantineTracker {
     if (!isHalfOpen && failures[0]!.successes === this.successes) return false;
     return failures.every(({ chunk }) => {
       const width = widthOf(chunk);
-      return width === 1 ? this.pool.hasOtherSlot(state, chunk.gpu) : hasGroup(this.pool, width, state);
+      return width === 1 ? hasOtherSlot(this.pool, state, chunk.gpu) : hasGroup(this.pool, width, state);
     });
   }
 
@@ -199,6 +199,6 @@ export function shouldAvoid(history: AttemptHistory, chunk: Chunk, slot: SlotSta
   if (history.length === 0) return false;
   const slots = new Set(history.map((record) => record.slot));
   const nodes = new Set(history.map((record) => record.node));
-  if (nodes.has(slot.node) && pool.hasNodeOutside(nodes, chunk.gpu)) return true;
-  return slots.has(slot.key) && pool.hasSlotOutside(slots, chunk.gpu);
+  if (nodes.has(slot.node) && hasNodeOutside(pool, nodes, chunk.gpu)) return true;
+  return slots.has(slot.key) && hasSlotOutside(pool, slots, chunk.gpu);
 }

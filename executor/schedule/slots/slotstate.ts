@@ -22,6 +22,8 @@ export interface SlotState extends Slot, HeapItem {
   readonly holder?: string;
   /** Why it cannot be used until its node joins again. */
   readonly broken?: string;
+  /** Whether it is held for a chunk that needs several slots. */
+  readonly isHeld: boolean;
   /** Whether its next chunk waits for host memory. */
   readonly isMemoryShort: boolean;
   readonly health: SlotHealth;
@@ -69,6 +71,7 @@ export function createSlotState(
     key: slotKey(slot.node, slot.slot),
     home,
     isMemoryShort: false,
+    isHeld: false,
     health,
     hasFailedTrial: false,
     load: 0,

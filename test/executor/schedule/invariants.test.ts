@@ -42,9 +42,17 @@ const task = fc.record({
 });
 const lists = fc.array(task, { minLength: 1, maxLength: 120 }).map((tasks) => taskJob(tasks));
 
+const wideTask = fc.record({
+  expectedSeconds: fc.option(fc.integer({ min: 1, max: 500 }), { nil: undefined }),
+  spec: fc.constantFrom(undefined, undefined, 2, 3).map((gpus) => ({ ...runs("a").spec, gpus })),
+});
+const gpuCounts = { fewest: 1, most: 3 };
+const wideLists = fc.array(wideTask, { minLength: 1, maxLength: 120 }).map((tasks) => taskJob(tasks, { gpuCounts }));
+
 const KINDS: [what: string, jobs: fc.Arbitrary<Job>, pace: number, count: number, decided: string[]][] = [
   ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "twins", "holds", "released"]],
   ["tasks", lists, 60, 600, ["withdraw", "twins", "give-up"]],
+  ["tasks on one to three GPUs", wideLists, 60, 300, ["withdraw", "give-up"]],
 ];
 for (const [what, jobs, pace, count, decided] of KINDS)
   t.test(

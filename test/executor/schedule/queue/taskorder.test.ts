@@ -4,6 +4,7 @@ import { TaskOrder, type TaskRank } from "../../../../executor/schedule/queue/ta
 
 const rank = fc.record({
   priority: fc.integer({ min: -1, max: 1 }),
+  width: fc.constant(1),
   length: fc.integer({ min: 1, max: 5 }),
   bytes: fc.integer({ min: 0, max: 2 }),
 });
