@@ -52,12 +52,12 @@ export function breakDownRun(history: RunHistory): RunBreakdown {
     return account;
   };
   for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
-  for (const { node, slot, units, seconds, attempt, from, end } of history.executions) {
+  for (const { node, slot, gpus = [slot], units, seconds, attempt, from, end } of history.executions) {
     const account = of(node, slot);
     account.chunks++;
     account.units += units;
     account.keptSeconds += seconds;
-    account.busy += end - from;
+    for (const gpu of gpus) of(node, gpu).busy += end - from;
     if (attempt > 1) account.retried++;
   }
   for (const { node, slot, from, at } of history.failedAttempts) {

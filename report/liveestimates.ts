@@ -50,9 +50,11 @@ export function estimateSecondsLeft(live: LiveRun, nowMs: number): number | unde
   return Math.max(longest, waiting.seconds + sum / Math.max(1, usableSlots));
 }
 
-/** Returns the slots on which an attempt runs. */
+/** Returns the slots on which an attempt runs; of several that run one together, the first. */
 export function listBusySlots({ slots }: LiveRun): BusySlot[] {
-  return slots.filter((slot): slot is BusySlot => slot.running !== undefined);
+  return slots.filter(
+    (one): one is BusySlot => one.running !== undefined && (one.running.slots?.[0] ?? one.slot) === one.slot,
+  );
 }
 
 /** Returns the slots whose attempts are far over their expected duration, the longest first. */

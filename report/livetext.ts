@@ -1,4 +1,5 @@
 import type { LiveAttempt, LiveNode, LiveRun } from "../executor/run/record/liverun.js";
+import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
 import { TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, formatDuration, formatRate, pluralize, shortenMiddle, toOneLine, truncateEnd } from "./format.js";
 import {
@@ -133,7 +134,7 @@ function formatBusySlot({ slot, queued, running }: BusySlot, nowMs: number): str
   const more = queued === undefined ? "" : `, ${formatCount(queued)} queued`;
   const attempt = running.attempt > 1 ? `, attempt ${running.attempt}` : "";
   const time = `since ${formatTimeOfDay(new Date(running.since))}, ${formatAttemptTime(running, nowMs)}${attempt}${more}`;
-  const head = `    slot ${slot}: `;
+  const head = running.slots === undefined ? `    slot ${slot}: ` : `    ${formatSlots(running.slots)}: `;
   const width = Math.max(8, TERMINAL_COLUMNS - head.length - time.length - 1);
   return fit(`${head}${shortenMiddle(running.chunk, width)} ${time}`);
 }

@@ -48,11 +48,15 @@ function formatRefusals({ refusals }: NodePlan): string[] {
   return refusals.map(({ slots, reason }) => `    ${formatSlots(slots)}: no work: ${reason}`);
 }
 
-function formatUnplaceable({ gpu, chunks, reasons }: UnplaceableTasks): string[] {
+function formatUnplaceable({ gpu, gpus, chunks, reasons }: UnplaceableTasks): string[] {
   const named = chunks.slice(0, MAX_NAMED_TASKS).join(", ");
   const more = chunks.length > MAX_NAMED_TASKS ? ` and ${chunks.length - MAX_NAMED_TASKS} more` : "";
   const subject = `${chunks.length === 1 ? "task" : "tasks"} ${named}${more}`;
-  return [`  ${subject}: pinned to GPU ${gpu}, which no slot has:`, ...reasons.map((reason) => `    ${reason}`)];
+  const what =
+    gpus === undefined
+      ? `pinned to GPU ${gpu}, which no slot has:`
+      : `${chunks.length === 1 ? "needs" : "need"} ${gpus} GPUs, which no node has:`;
+  return [`  ${subject}: ${what}`, ...reasons.map((reason) => `    ${reason}`)];
 }
 
 /** Tasks have no rate, but their duration may be known. */

@@ -430,6 +430,15 @@ export interface DoneMessage {
   readonly agentDied?: boolean;
   /** How long it ran. */
   readonly seconds: number;
+  /** The GPUs that it was bound to, as far as their addresses are known. Default: none. */
+  readonly cards?: {
+    /** The index. */
+    readonly gpu: number;
+    /** The PCI address. */
+    readonly pci: string;
+    /** As NVIDIA's tool reports it. */
+    readonly uuid?: string;
+  }[];
   /** Where its range ended, if it gave a part away. */
   readonly end?: string;
   /** The declared files that exist, and those that were found. */

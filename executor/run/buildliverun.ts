@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { InFlightAttempt } from "../schedule/attempts/inflight.js";
 import type { ScheduleView } from "../schedule/attempts/scheduleview.js";
+import { slotNumbersOf } from "../schedule/slots/slotnumbers.js";
 import { isConnected, type SlotState, slotKey } from "../schedule/slots/slotstate.js";
 import type { AttemptProgress } from "./attemptprogress.js";
 import type { Coordinator } from "./coordinator.js";
@@ -89,6 +90,7 @@ function collectLoad({ schedule, progress }: LiveSources) {
   let [running, collecting, units] = [0, 0, 0n];
   for (const one of schedule.inFlight()) {
     const { id, chunk, node, slot } = one.attempt;
+    const numbers = slotNumbersOf(one.attempt);
     // A recheck's units are committed already, and a copy's are those of its original.
     const copy = one.speculativeCopy;
     const isOnlyAttempt = copy === undefined || copy.phase === "queued" || copy.attempt.id > id;
@@ -101,9 +103,12 @@ function collectLoad({ schedule, progress }: LiveSources) {
     bySlot.set(slotKey(node, slot), load);
     if (one.phase === "queued") load.queued++;
     else {
-      load.running = one;
+      for (const number of numbers) {
+        const key = slotKey(node, number);
+        bySlot.set(key, { ...(bySlot.get(key) ?? { queued: 0 }), running: one });
+      }
       running++;
-      byNode.set(node, (byNode.get(node) ?? 0) + 1);
+      byNode.set(node, (byNode.get(node) ?? 0) + numbers.length);
     }
   }
   progress.prune();
@@ -142,6 +147,7 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
     chunk: chunk.id,
     attempt: number,
     units: `${chunk.end - chunk.start}`,
+    ...(attempt.slots === undefined ? {} : { slots: attempt.slots }),
     since: clock.toIso(since),
     ...(expected === undefined ? {} : { expectedSeconds: roundSeconds(expected) }),
     ...(reported === undefined

@@ -255,7 +255,7 @@ export class Coordinator {
     if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, ...decodeFinished(done) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
-    const ended = { attempt: current, done, source, fingerprint };
+    const ended = { attempt: current, done, source, fingerprint, model: worker.node.profile.model };
     if (outcome.ok) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, outcome.failure);
   }

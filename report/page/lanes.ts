@@ -45,10 +45,10 @@ export function buildSlotLanes(history: RunHistory): Lane[] {
 
 /** Adds a span for every attempt. */
 function addWork(history: RunHistory, add: (node: string, slot: number, span: LaneSpan) => void): void {
-  for (const { node, slot, chunk, attempt, units, seconds, from, end } of history.executions) {
+  for (const { node, slot, gpus = [slot], chunk, attempt, units, seconds, from, end } of history.executions) {
     const again = attempt === 1 ? "" : `, attempt ${attempt}`;
     const title = `chunk ${chunk}: ${pluralize(units, "unit")}, ${formatDuration(seconds)}${again}`;
-    add(node, slot, { from, to: end, what: attempt === 1 ? "ran" : "retried", title });
+    for (const gpu of gpus) add(node, gpu, { from, to: end, what: attempt === 1 ? "ran" : "retried", title });
   }
   for (const { node, slot, chunk, attempt, reason, from, at } of history.failedAttempts) {
     const after = at > from ? ` after ${formatDuration(at - from)}` : "";

@@ -8,6 +8,13 @@ import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, type TestFolder } from "./startmuster.js";
 
+const GPUS = 4;
+const labs = {
+  amd: await shareLab(t, { nodes: ["amd"], gpus: GPUS, vendor: "amd" }, "GPUs"),
+  nvidia: await shareLab(t, { nodes: ["nvidia"], gpus: GPUS, vendor: "nvidia" }, "GPUs"),
+};
+const { skip } = labs.amd;
+
 /**
  * Holds a file for each card that it is bound to while it works, and fails where another chunk has one of them. Its result: the
  * indices of its cards, as its binding and as muster name them.
@@ -28,6 +35,7 @@ interface Line {
   chunk: string;
   slot: number;
   gpus: number[];
+  cards: { pci: string; model: string; uuid?: string }[];
   output: { bound: string; words: string[]; MUSTER_GPU: string; MUSTER_GPUS: string; CUDA_DEVICE_ORDER: string | null };
 }
 
@@ -57,7 +65,12 @@ const begun = (node: LabNode) => {
 
 /** Compares what muster says of each chunk's GPUs with what its program saw. */
 function checkLines(t: Test, lines: Line[]): void {
-  for (const { slot, gpus, output } of lines) {
+  for (const { slot, gpus, cards, output } of lines) {
+    t.same(
+      cards.map(({ pci }) => pci),
+      gpus.map(pciAddress),
+    );
+    for (const { model, uuid } of cards) t.match(`${model} ${uuid ?? "GPU-"}`, /^(RX 6600|RTX 3080 Ti) GPU-/);
     t.same(output.bound, gpus.join(","), "bound to the GPUs that its result names");
     t.equal(output.MUSTER_GPUS, gpus.join(","));
     t.equal(output.MUSTER_GPU, `${gpus[0]}`);
@@ -66,9 +79,8 @@ function checkLines(t: Test, lines: Line[]): void {
 }
 
 for (const vendor of ["amd", "nvidia"] as const) {
-  t.test(`${vendor}: chunks get several GPUs of one node`, async (t) => {
-    const { skip, shop, inventory } = await shareLab(t, { nodes: [vendor], gpus: 4, vendor }, "GPUs");
-    if (skip) return void t.pass(`skipped: ${skip}`);
+  const { shop, inventory } = labs[vendor];
+  t.test(`${vendor}: chunks get several GPUs of one node`, { skip }, async (t) => {
     const job = writeJob(shop, "pairs", pairs(6, ["0.1", "{gpu}", "{gpus}"]));
     const ran = await runMuster(["run", job, "-i", inventory]);
     t.equal(ran.code, 0, ran.err);
@@ -80,9 +92,7 @@ for (const vendor of ["amd", "nvidia"] as const) {
     t.equal(lines[0]!.output.CUDA_DEVICE_ORDER, vendor === "nvidia" ? "PCI_BUS_ID" : null);
   });
 
-  t.test(`${vendor}: tasks that need one, two and three GPUs share a node`, async (t) => {
-    const { skip, shop, inventory } = await shareLab(t, { nodes: [vendor], gpus: 4, vendor }, "GPUs");
-    if (skip) return void t.pass(`skipped: ${skip}`);
+  t.test(`${vendor}: tasks that need one, two and three GPUs share a node`, { skip }, async (t) => {
     const counts = Array.from({ length: 24 }, (_, n) => [1, 1, 2, 1, 3, 1][n % 6]!);
     const job = writeJob(shop, "mixed", mix(counts, "0.1"));
     const ran = await runMuster(["run", job, "-i", inventory]);
@@ -94,10 +104,25 @@ for (const vendor of ["amd", "nvidia"] as const) {
   });
 }
 
-t.test("a card vanishes while it is half of a pair: the chunk runs again on two others", async (t) => {
-  const { skip, shop, lab, inventory } = await shareLab(t, { nodes: ["half"], gpus: 4, vendor: "amd" }, "a bus");
-  if (skip) return void t.pass(`skipped: ${skip}`);
+t.test("a task that needs more GPUs than any node has is named before anything runs", { skip }, async (t) => {
+  const { shop, lab } = labs.amd;
+  const job = writeJob(shop, "few", mix([1, 5], "0"));
+  const known = lab.inventory({ file: "known.yaml", node: { gpus: GPUS } });
+  const refused = await runMuster(["validate", job, "-i", known]);
+  t.equal(refused.code, 65);
+  t.match(refused.err, /tasks\[1\]\.needs\.gpus is 5, and no node has more than 4 \(amd\)/);
+  const unknown = lab.inventory({ file: "unknown.yaml", node: { gpus: undefined } });
+  const ran = await runMuster(["run", job, "-i", unknown]);
+  t.equal(ran.code, 3, ran.err);
+  t.match(ran.err, /chunk t1: no slot fits/);
+  t.match(ran.err, /the chunk needs 5 GPUs, and the node has 4 that can be used/);
+  t.equal(readLines(shop, "few").length, 1, "the other task is done");
+});
+
+t.test("a card vanishes while it is half of a pair: the chunk runs again on two others", { skip }, async (t) => {
+  const { shop, lab, inventory } = labs.amd;
   const node = lab.nodes[0]!;
+  rmSync(join(node.root, "var/tmp/begun"), { force: true });
   writeFileSync(join(node.root, "var/tmp/wait"), "");
   const job = writeJob(shop, "half", pairs(5, ["0"]));
   const run = watchMuster(startMuster(["run", job, "-i", inventory]));
@@ -111,9 +136,8 @@ t.test("a card vanishes while it is half of a pair: the chunk runs again on two 
   t.equal(readLines(shop, "half").length, 5);
 });
 
-t.test("two runs on the same cards never have one at the same time, and both end", async (t) => {
-  const { skip, shop, inventory } = await shareLab(t, { nodes: ["shared"], gpus: 3, vendor: "nvidia" }, "GPUs");
-  if (skip) return void t.pass(`skipped: ${skip}`);
+t.test("two runs on the same cards never have one at the same time, and both end", { skip }, async (t) => {
+  const { shop, inventory } = labs.nvidia;
   const [first, second] = [
     writeJob(shop, "first", mix([2, 2, 3, 1, 2, 2], "0.2")),
     writeJob(shop, "second", mix([1, 3, 1, 2, 1, 3, 1, 1], "0.2")),
@@ -122,4 +146,16 @@ t.test("two runs on the same cards never have one at the same time, and both end
   for (const { code, err } of runs) t.equal(code, 0, err);
   for (const name of ["first", "second"]) checkLines(t, readLines(shop, name));
   t.match(runs.map(({ err }) => err).join(""), /slot \d waits for run/, "one said what it waited for");
+});
+
+t.test("the example compares four models, one of them on two GPUs", { skip }, async (t) => {
+  const { shop, inventory } = labs.nvidia;
+  shop.example("models");
+  const ran = await runMuster(["run", "models/job.yaml", "-i", inventory], { cwd: shop.folder });
+  t.equal(ran.code, 0, ran.err);
+  const lines = shop.results("models/runs/models") as unknown as { chunk: string; output: { devices: string[] } }[];
+  t.same(
+    lines.map(({ chunk, output }) => `${chunk} ${output.devices}`),
+    ["mean cuda:0", "linear cuda:0", "stump cuda:0", "network cuda:0,cuda:1"],
+  );
 });

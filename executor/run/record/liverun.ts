@@ -76,6 +76,8 @@ export interface LiveAttempt {
   /** Counted from 1. */
   attempt: number;
   units: string;
+  /** All slots that it runs on, where it needs several. */
+  slots?: readonly number[];
   since: string;
   /** How long it should take in all, by what was measured on its slot; absent = unknown. */
   expectedSeconds?: number;

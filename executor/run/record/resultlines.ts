@@ -14,6 +14,8 @@ export interface ResultLine {
   slot: number;
   /** The indices of the GPUs that computed it; undefined = none did. */
   gpus?: readonly number[];
+  /** These GPUs, as far as they are known. `model`: as the profile of the node says. */
+  cards?: readonly { pci: string; model?: string; uuid?: string }[];
   attempt: number;
   seconds: number;
   sha256: string;

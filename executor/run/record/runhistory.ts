@@ -47,6 +47,8 @@ export interface ChunkExecution {
   chunk: string;
   node: string;
   slot: number;
+  /** The indices of its GPUs, which are the numbers of their slots; undefined = it ran on a CPU slot, or an older muster ran it. */
+  gpus?: readonly number[];
   /** Which attempt at the chunk it was, from 1. */
   attempt: number;
   units: bigint;
@@ -127,12 +129,12 @@ async function readExecutions(
     const head = parseLineHead(line);
     const commit = head && commits.get(head.chunk);
     if (head === undefined || commit === undefined) continue;
-    const { chunk, node, slot, attempt, seconds } = head;
+    const { chunk, node, slot, gpus, attempt, seconds } = head;
     const { units, end, endEpochSeconds } = commit;
     const from =
       endEpochSeconds === undefined ? end - seconds : convertToSecondsAtWork(sessions, endEpochSeconds - seconds);
     const begin = Math.max(0, Math.min(from, end));
-    executions[commit.index] = { chunk, node, slot, attempt, seconds, units, from: begin, end };
+    executions[commit.index] = { chunk, node, slot, gpus, attempt, seconds, units, from: begin, end };
   }
   return executions.filter((one) => one !== undefined);
 }

@@ -1,4 +1,5 @@
 import type { Attempt } from "../../schedule/events.js";
+import type { ResultLine } from "../record/resultlines.js";
 import type { VerifiedOutput } from "./publish.js";
 
 /** A result that was pulled and verified, and is not committed yet. */
@@ -8,6 +9,9 @@ export interface CollectedResult {
   /** When its program ended, as far as the coordinator knows: seconds since the session began. */
   ended: number;
   outputs: VerifiedOutput[];
+  /** The GPUs that its program was bound to. */
+  gpus: ResultLine["gpus"];
+  cards: ResultLine["cards"];
   /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;
   /** The text of the first output, if that is JSON; see parseOutput. */

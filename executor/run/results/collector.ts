@@ -51,6 +51,8 @@ export interface EndedAttempt {
   source: ResultSource | undefined;
   /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;
+  /** The model of its node's GPUs, as their profile says. */
+  model?: string;
 }
 
 export interface CollectorOptions {
@@ -160,7 +162,8 @@ export class Collector {
     void collecting.finally(() => this.inFlight.delete(collecting));
   }
 
-  private async fetchResult({ attempt, done, source, fingerprint }: EndedAttempt): Promise<void> {
+  private async fetchResult(one: EndedAttempt): Promise<void> {
+    const { attempt, done, source, fingerprint } = one;
     const { counters, directory, emit } = this.options;
     const ended = directory.elapsedSeconds();
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
@@ -172,7 +175,8 @@ export class Collector {
           `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
         );
       if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs, done.seconds);
-      this.settleFate({ attempt, seconds: done.seconds, ended, outputs, fingerprint, json });
+      const { seconds } = done;
+      this.settleFate({ attempt, seconds, ended, outputs, ...describeCards(one), fingerprint, json });
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
@@ -244,4 +248,11 @@ export class Collector {
 /** Whether another attempt would most likely have the same result: it has the wrong format. */
 function isUnusable(error: unknown): boolean {
   return error instanceof MusterError && (error.code === "NOT_JSON" || error.code === "UNJOINABLE");
+}
+
+/** Returns the GPUs of an attempt. Which they were is known from its message where an earlier coordinator started it. */
+function describeCards({ attempt, done, model }: EndedAttempt): Pick<CollectedResult, "gpus" | "cards"> {
+  const { cards } = done;
+  const gpus = attempt.gpus ?? cards?.map(({ gpu }) => gpu);
+  return { gpus, cards: cards?.map(({ pci, uuid }) => ({ pci, model, uuid })) };
 }

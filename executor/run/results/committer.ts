@@ -151,12 +151,13 @@ export class Committer {
 }
 
 function toResultLine(result: CollectedResult, results: ResultsFolder): string {
-  const { attempt, seconds, outputs, fingerprint, json } = result;
+  const { attempt, seconds, outputs, fingerprint, json, gpus, cards } = result;
   return formatResultLine({
     chunk: attempt.chunk.id,
     node: attempt.node,
     slot: attempt.slot,
-    gpus: attempt.gpus,
+    gpus,
+    cards,
     attempt: attempt.number,
     seconds,
     sha256: outputs[0]?.sha256 ?? "",

@@ -3,6 +3,7 @@ import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
 import { formatSlots, groupByReason } from "../slots/groupbyreason.js";
 import { findKindRefusal, findPinRefusal, listAllSlots, type MachineFacts } from "../slots/nodeslots.js";
+import { widthOf } from "../slots/slotgroups.js";
 
 /** Slots of a node that get no work of a job, and why. */
 export interface SlotRefusal {
@@ -10,9 +11,15 @@ export interface SlotRefusal {
   reason: string;
 }
 
-/** Tasks pinned to a GPU that no slot has: they will be given up. `reasons`: one line for each node and reason. */
+/**
+ * Tasks pinned to a GPU that no slot has, or that need more GPUs than any node has: they will be given up. `reasons`: one line for each
+ * node and reason.
+ */
 export interface UnplaceableTasks {
-  gpu: number;
+  /** The index of the GPU. */
+  gpu?: number;
+  /** How many GPUs they need. */
+  gpus?: number;
   chunks: string[];
   reasons: string[];
 }
@@ -31,9 +38,30 @@ export function listSlotRefusals(
   return groupByReason(each).map(({ slots, reason }) => ({ slots, reason }));
 }
 
-/** Returns the pinned tasks that none of `slots` can run. */
+/** Returns the tasks that none of `slots` can run. */
 export function findUnplaceable(job: Job, slots: Slot[]): UnplaceableTasks[] {
-  if (job.kind !== "tasks") return [];
+  return job.kind === "tasks" ? [...findTooWide(job, slots), ...findMispinned(job, slots)] : [];
+}
+
+function findTooWide(job: Job, slots: Slot[]): UnplaceableTasks[] {
+  if (job.gpuCounts === undefined) return [];
+  const available = new Map<string, number>();
+  for (const { node, gpu } of slots) available.set(node, (available.get(node) ?? 0) + (gpu === undefined ? 0 : 1));
+  const most = Math.max(0, ...available.values());
+  const byWidth = new Map<number, string[]>();
+  for (let unit = job.first; unit < job.first + job.units; unit++) {
+    const chunk = job.chunk(unit, unit + 1n);
+    const width = widthOf(chunk);
+    if (width === 1 || width <= most) continue;
+    const others = byWidth.get(width);
+    if (others === undefined) byWidth.set(width, [chunk.id]);
+    else others.push(chunk.id);
+  }
+  const reasons = [...available].map(([node, count]) => `${node}: it has ${count === 1 ? "1 GPU" : `${count} GPUs`}`);
+  return [...byWidth].map(([gpus, chunks]) => ({ gpus, chunks, reasons }));
+}
+
+function findMispinned(job: Job, slots: Slot[]): UnplaceableTasks[] {
   const byPin = new Map<number, string[]>();
   for (let unit = job.first; unit < job.first + job.units; unit++) {
     const { id, gpu } = job.chunk(unit, unit + 1n);

@@ -33,5 +33,6 @@ export function countThreads(
   cores: number | undefined,
 ): number | undefined {
   if (needs.cores !== undefined || cores === undefined) return needs.cores;
-  return Math.max(1, Math.floor(cores / Math.min(slots.length, limit ?? slots.length)));
+  const most = Math.max(1, Math.floor(slots.length / Math.max(1, needs.gpus ?? 1)));
+  return Math.max(1, Math.floor(cores / Math.min(most, limit ?? most)));
 }

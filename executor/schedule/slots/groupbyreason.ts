@@ -25,7 +25,7 @@ export function groupByReason(refused: RefusedSlot[]): RefusedGroup[] {
 }
 
 /** Formats slot numbers, which must ascend: `slot 3`, `slots 0-3, 7`. */
-export function formatSlots(slots: number[]): string {
+export function formatSlots(slots: readonly number[]): string {
   const spans: [from: number, to: number][] = [];
   for (const slot of slots) {
     const last = spans.at(-1);

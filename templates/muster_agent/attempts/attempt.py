@@ -22,7 +22,7 @@ class Attempt:
     ended, processes that it left behind are being killed), ended, or done (the result is in the outbox)."""
 
     __slots__ = (
-        "id", "chunk", "slot", "slots", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
+        "id", "chunk", "slot", "slots", "cards", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
@@ -33,6 +33,7 @@ class Attempt:
         self.id, self.chunk, self.slot, self.spec, self.args = id, chunk, slot, spec, args
         self.details: Message = details or {}  # the fields of `start` that describe the chunk
         self.slots: list[int] = self.details.get("slots") or [slot]  # ascending, `slot` first
+        self.cards: list[Message] = []  # the GPUs that it was bound to, as `done` describes them
         self.phase = "queued"
         self.pid: int | None = None  # of its leader; None until it starts
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
@@ -110,6 +111,8 @@ class Attempt:
             "seconds": round(self.seconds, 6), "outputs": self.outputs, "missing": self.missing,
             "stdout": {"size": 0, "data": ""}, "stderr": {"size": 0, "data": ""}, "tail": "",
         }  # fmt: skip
+        if self.cards:
+            message["cards"] = self.cards
         if self.end is not None:
             message["end"] = str(self.end)
         if self.written:

@@ -147,6 +147,7 @@ class Spawner:
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec, key = attempt.program, tuple(attempt.slots)
+        attempt.cards = self.cards.describe(self.slots.gpus_of(attempt))
         base = spec.environments.get(key)
         if base is None:
             base = spec.environments[key] = self.slot_environment(slot, attempt)

@@ -70,6 +70,16 @@ class Cards:
         names = [uuid for uuid in uuids if uuid] if all(uuids) else ["{}".format(number) for number in numbers]
         return {BINDING_VARIABLES[self.vendor]: ",".join(names).encode()}
 
+    def describe(self, gpus: list[int]) -> list[dict[str, int | str]]:
+        """Index, PCI address and, where it is known, UUID of each; those whose address is not known are left out."""
+        found: list[dict[str, int | str]] = []
+        for gpu in gpus:
+            pci = self.address(gpu)
+            if pci is not None:
+                uuid = self.uuids.get(pci)
+                found.append({"gpu": gpu, "pci": pci, "uuid": uuid} if uuid else {"gpu": gpu, "pci": pci})
+        return found
+
     def runtime_number(self, gpu: int, pci: str) -> int:
         """The number of a GPU in the vendor's runtime: cards in the order of their addresses, partitions of a card in their own."""
         present = sorted([one for one in self.pci if one not in self.absent] + self.others)
