@@ -15,5 +15,8 @@ export function noteGpuDevice(reader: JobReader, { text, position }: SourceText,
     name === "gpus"
       ? ["0,1", "each program sees only its own GPUs, as devices 0, 1 and so on"]
       : ["0", "each program sees only the GPU of its slot, as device 0"];
-  reader.noteOnce("gpu device", `${what}${place}: write ${device}:${own} instead of ${device}:{${name}}, because ${reason}.`);
+  reader.noteOnce(
+    "gpu device",
+    `${what}${place}: write ${device}:${own} instead of ${device}:{${name}}, because ${reason}.`,
+  );
 }

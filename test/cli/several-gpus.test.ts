@@ -19,14 +19,17 @@ const { skip } = labs.amd;
  * Holds a file for each card that it is bound to while it works, and fails where another chunk has one of them. Its result: the
  * indices of its cards, as its binding and as muster name them.
  */
-const WORKER = `import json, os, sys, time
+const WORKER = `import json, os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 bound = os.environ.get("HIP_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES"))
 cards = bound.split(",")
 for card in cards: os.close(os.open("/var/tmp/card-" + card, os.O_CREAT | os.O_EXCL))
 with open("/var/tmp/begun", "a") as file: file.write(bound + " ")
-time.sleep(float(sys.argv[2]))
-while os.path.exists("/var/tmp/wait"): time.sleep(0.02)
-for card in cards: os.unlink("/var/tmp/card-" + card)
+try:
+    time.sleep(float(sys.argv[2]))
+    while os.path.exists("/var/tmp/wait"): time.sleep(0.02)
+finally:
+    for card in cards: os.unlink("/var/tmp/card-" + card)
 names = ("CUDA_DEVICE_ORDER", "MUSTER_GPU", "MUSTER_GPUS")
 json.dump({"bound": bound, "words": sys.argv[3:], **{name: os.environ.get(name) for name in names}}, open(sys.argv[1], "w"))
 `;
@@ -120,7 +123,8 @@ t.test("a task that needs more GPUs than any node has is named before anything r
 });
 
 t.test("a card vanishes while it is half of a pair: the chunk runs again on two others", { skip }, async (t) => {
-  const { shop, lab, inventory } = labs.amd;
+  const { shop, lab } = labs.amd;
+  const inventory = lab.inventory({ defaults: { gpu_check: "200ms" } });
   const node = lab.nodes[0]!;
   rmSync(join(node.root, "var/tmp/begun"), { force: true });
   writeFileSync(join(node.root, "var/tmp/wait"), "");
@@ -128,12 +132,18 @@ t.test("a card vanishes while it is half of a pair: the chunk runs again on two 
   const run = watchMuster(startMuster(["run", job, "-i", inventory]));
   await waitUntil("both pairs work", () => begun(node).length === 2);
   node.setGpus({ absent: [1] });
-  rmSync(join(node.root, "var/tmp/wait"));
   await waitUntil("slot 1 is disabled", () => run.stderr().includes("slot 1 is disabled"));
+  await waitUntil("its pair is evicted", () => !existsSync(join(node.root, "var/tmp/card-1")));
+  rmSync(join(node.root, "var/tmp/wait"));
   t.match(run.stderr(), `GPU ${pciAddress(1)}: not on the PCI bus any more`);
   const { code, err } = await run.ended;
   t.equal(code, 0, err);
-  t.equal(readLines(shop, "half").length, 5);
+  const lines = readLines(shop, "half");
+  t.equal(lines.length, 5);
+  t.notOk(
+    lines.some(({ gpus }) => gpus.includes(1)),
+    "no result comes from the lost card",
+  );
 });
 
 t.test("two runs on the same cards never have one at the same time, and both end", { skip }, async (t) => {
