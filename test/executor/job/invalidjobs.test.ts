@@ -55,38 +55,6 @@ const TABLE: [what: string, text: string, problems: string[], hint?: string][] =
     "remove one of them",
   ],
   [
-    "several GPUs for a warm worker",
-    `${RANGE}worker: warm\nneeds: {gpus: 2}\n`,
-    ["5:15 needs.gpus is 2, and a warm worker has one GPU"],
-    "remove worker, or use needs.gpus: 1",
-  ],
-  [
-    "a pin of a task that needs several GPUs",
-    `kind: tasks\nscript: w.py\ntasks:\n  - {id: a, needs: {gpus: 2}, gpu: 1}\n`,
-    ["4:36 tasks[0].gpu pins it to one GPU, and needs.gpus is 2"],
-    "remove one of them",
-  ],
-  [
-    "the same in a jobs file",
-    `needs: {gpus: 2}\njobs:\n  - {job_id: a, script: w.py, gpu_id: 1}\n`,
-    ["3:38 jobs[0].gpu_id pins it to one GPU, and needs.gpus is 2"],
-    "remove one of them",
-  ],
-  [
-    "a task without a GPU among others with one",
-    `kind: tasks\nscript: w.py\nneeds: {gpus: 1}\ntasks:\n  - {id: a, needs: {gpus: 0}}\n`,
-    ["5:28 tasks[0].needs.gpus is 0, and the job's is 1: its chunks run either on GPUs or on CPU slots"],
-    "put them into two jobs, e.g. steps of a pipeline",
-  ],
-  ["more GPUs than anybody has", `${RANGE}needs: {gpus: 65}\n`, ["4:15 needs.gpus must be at most 64, not 65"]],
-  ["an expectation of a range", `${RANGE}expect: 5s\n`, ['4:1 "expect" does not belong to kind: range']],
-  [
-    "both names of one key",
-    `${RANGE}recheck: 1%\ncanary: 1%\n`,
-    ["5:1 canary is the earlier name of recheck, which is given as well"],
-    "keep recheck",
-  ],
-  [
     "no script at all",
     "kind: range\nrange: [0, 10]\n",
     ["1:1 the job names no program: neither script, module nor command"],
