@@ -10,9 +10,9 @@ import math
 import os
 import random
 import sys
-from typing import Callable
+from typing import Callable, List, Tuple
 
-Points = list  # of (x, y)
+Points = List[Tuple[float, float]]
 SAMPLES = 400
 EPOCHS = 300
 
