@@ -130,13 +130,16 @@ export class GroupReservation {
     return ends;
   }
 
+  /** Withdraws what waits behind other chunks: the first one on a slot runs, or is about to start. */
   private withdrawFrom(slots: readonly SlotState[]): Instruction[] {
-    const queued = slots.flatMap(({ node, slot }) =>
-      this.attempts.listOnSlot(node, slot, "queued").filter((one) => one.slot.load > 1 && !one.isWithdrawn),
-    );
+    const [{ node }] = slots as [SlotState];
+    const there = this.attempts.listOnNode(node);
+    const queued = slots
+      .flatMap((slot) => there.filter((one) => one.slots.includes(slot)).slice(1))
+      .filter(({ phase, isWithdrawn, slots: own }) => phase === "queued" && !isWithdrawn && own.length === 1);
     for (const one of queued) one.isWithdrawn = true;
-    const ids = [...new Set(queued.map(({ attempt }) => attempt.id))];
-    return ids.length === 0 ? [] : [{ do: "withdraw", node: slots[0]!.node, ids }];
+    const ids = queued.map(({ attempt }) => attempt.id);
+    return ids.length === 0 ? [] : [{ do: "withdraw", node, ids }];
   }
 }
 

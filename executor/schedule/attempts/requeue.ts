@@ -122,12 +122,12 @@ export class Requeuer {
   requeue(inFlight: InFlightAttempt, now: number): Instruction[] {
     const elsewhere = this.recomputations.leave(inFlight);
     if (elsewhere !== undefined) return elsewhere;
-    const { attempt, slot, history } = inFlight;
+    const { attempt, slots, history } = inFlight;
     this.retryQueue.add({
       chunk: attempt.chunk,
       history,
       dueAt: now,
-      outOfMemoryNode: slot.isMemoryShort ? slot.node : undefined,
+      outOfMemoryNode: slots.some((slot) => slot.isMemoryShort) ? attempt.node : undefined,
     });
     return [];
   }

@@ -88,11 +88,12 @@ export class StragglerPolicy {
    * Whether an idle slot may take over (a part of) the chunk: one that waits for memory must go to a node that has some. A chunk for
    * several GPUs only leaves its queue for as many idle ones.
    */
-  private canTake({ attempt, slot: own, phase }: InFlightAttempt, slot: SlotState): boolean {
+  private canTake({ attempt, slots: own, phase }: InFlightAttempt, slot: SlotState): boolean {
     const width = widthOf(attempt.chunk);
-    if (width > 1) return phase === "queued" && this.groups.findIdle(width) !== undefined;
-    if (findPinRefusal(attempt.chunk, slot) !== undefined) return false;
-    return !own.isMemoryShort || !isShortOfMemory(slot.home);
+    const isMemoryShort = own.some((one) => one.isMemoryShort);
+    const hasMemory = ({ home }: SlotState) => !isMemoryShort || !isShortOfMemory(home);
+    if (width > 1) return phase === "queued" && this.groups.findIdle(width, hasMemory) !== undefined;
+    return findPinRefusal(attempt.chunk, slot) === undefined && hasMemory(slot);
   }
 
   /** Chooses what an idle slot does for a straggler; false = nothing. */
