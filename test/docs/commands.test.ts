@@ -1,0 +1,88 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import t from "tap";
+import { addCommands } from "../../cli/commands.js";
+import { projectRoot } from "../lab/project.js";
+import { findBlocks, findCodeSpans, type Page, readPages } from "./pages.js";
+import { splitCommands } from "./shellwords.js";
+
+/** Languages of blocks whose lines are no commands. */
+const NO_SHELL = new Set(["python", "ts", "yaml", "json"]);
+
+/** Returns the commands of a page that start one of these programs: from the lines of its blocks, and from spans of code. */
+function findCommands(page: Page, programs: string): string[][] {
+  const isStart = new RegExp(`(?:^|\\| )(?:\\$ )?(?:[A-Z_]+=\\S+ )*(?:${programs})(?:\\s|$)`);
+  const isProgram = new RegExp(`^(?:${programs})$`);
+  const lines = findBlocks(page)
+    .filter(({ language }) => !NO_SHELL.has(language))
+    .flatMap(({ text }) => text.split("\n"));
+  return [...lines, ...findCodeSpans(page)]
+    .filter((line) => isStart.test(line))
+    .flatMap((line) => splitCommands(line.replace(/^\$ /, "")))
+    .map((words) => words.slice(words.findIndex((word) => !/^[A-Z_]+=/.test(word))))
+    .filter(([first]) => isProgram.test(first ?? ""));
+}
+
+/** Parses a command line of muster with its own parser, and runs nothing. Returns what is wrong, or undefined. */
+function explainMistake(words: string[]): string | undefined {
+  const muster = new Command("muster")
+    .option("-V, --version")
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  addCommands(muster, () => {});
+  for (const command of muster.commands) command.action(() => {});
+  try {
+    muster.parse(words, { from: "user" });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? undefined : error.message;
+  }
+}
+
+t.test("the words of a line for a shell", async (t) => {
+  t.same(splitCommands("find a -name '*.gz' | muster map -0 'zcat {} | wc -l' # text"), [
+    ["find", "a", "-name", "*.gz"],
+    ["muster", "map", "-0", "zcat {} | wc -l"],
+  ]);
+  t.same(splitCommands('muster a "b c"\\ d > e'), [["muster", "a", "b c d"], ["e"]]);
+  t.throws(() => splitCommands("muster 'a"), /not closed/);
+});
+
+t.test("every command line of muster is one that it understands", async (t) => {
+  let count = 0;
+  for (const page of readPages())
+    for (const [, ...words] of findCommands(page, "(?:\\./)?muster")) {
+      if (words.length === 0) continue;
+      count++;
+      const mistake = explainMistake(words);
+      if (mistake !== undefined) t.fail(`${page.path}: muster ${words.join(" ")}: ${mistake}`);
+    }
+  t.ok(count > 100, `${count} command lines`);
+  t.match(explainMistake(["rnu", "job.yaml"]), /unknown command/);
+  t.match(explainMistake(["run", "job.yaml", "--fersh"]), /unknown option/);
+  t.match(explainMistake(["run"]), /missing required argument/);
+});
+
+t.test("every program and file of this project that a command names is there", async (t) => {
+  let count = 0;
+  for (const page of readPages())
+    for (const words of findCommands(page, "(?:\\./|test/)\\S+|bash"))
+      for (const word of words.filter((one) => /^(?:\.\/)?(?:examples|test)\/[\w./-]+$/.test(one))) {
+        count++;
+        if (!existsSync(join(projectRoot(), word))) t.fail(`${page.path}: ${words.join(" ")}: there is no ${word}`);
+      }
+  t.ok(count > 5, `${count} files`);
+});
+
+t.test("every npm script that is named exists", async (t) => {
+  const manifest = JSON.parse(readFileSync(join(projectRoot(), "package.json"), "utf8"));
+  const { scripts } = manifest as { scripts: Record<string, string> };
+  const runs = readPages()
+    .flatMap((page) => findCommands(page, "npm"))
+    .filter(([, verb]) => verb === "run");
+  t.ok(runs.length > 0);
+  for (const [, , name] of runs) if (scripts[name!] === undefined) t.fail(`npm run ${name}`);
+});
