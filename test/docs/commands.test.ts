@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import t from "tap";
-import { addCommands } from "../../cli/commands.js";
+import { buildProgram } from "../../cli/program.js";
 import { projectRoot } from "../lab/project.js";
 import { findBlocks, findCodeSpans, type Page, readPages } from "./pages.js";
 import { splitCommands } from "./shellwords.js";
@@ -26,20 +26,17 @@ function findCommands(page: Page, programs: string): { blocks: string[][]; spans
 
 /** Parses a command line of muster with its own parser, and runs nothing. Returns what is wrong, or undefined. */
 function explainMistake([, ...words]: string[]): string | undefined {
-  const muster = new Command("muster")
-    .option("-V, --version")
-    .enablePositionalOptions()
-    .exitOverride()
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
-  addCommands(muster, () => {});
-  for (const command of muster.commands) command.action(() => {});
+  if (words.length === 0 || words[0] === "--version") return undefined;
+  const muster = buildProgram(() => {});
+  for (const command of muster.commands)
+    command.configureOutput({ writeOut: () => {}, writeErr: () => {} }).action(() => {});
+  muster.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   try {
     muster.parse(words, { from: "user" });
     return undefined;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // `muster` alone prints its help.
-    return error.exitCode === 0 || words.length === 0 ? undefined : `muster ${words.join(" ")}: ${error.message}`;
+    return error.exitCode === 0 ? undefined : `muster ${words.join(" ")}: ${error.message}`;
   }
 }
 

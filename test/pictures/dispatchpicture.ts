@@ -46,7 +46,7 @@ export function drawDispatch(figures: readonly DispatchFigure[]): string {
     const kind = name.startsWith("muster") ? "muster" : "other";
     return `<text class="name" x="${left - 8}" y="${y + 14}">${escapeXml(name)}</text><rect class="${kind}" x="${left}" y="${y + 2}" width="${width}" height="${BAR_HEIGHT - 8}"/><text x="${(left + Number(width) + 6).toFixed(1)}" y="${y + 14}">${chunksPerSecond}</text>`;
   });
-  const title = "Chunks a second, from start to end, with results collected (4 nodes of 8 slots)";
+  const title = "Chunks a second, from start to end, on 4 nodes of 8 slots";
   const head = `<text class="title" x="${MARGIN}" y="26">${title}</text>`;
   const size = { width: WIDTH, height: HEAD_HEIGHT + figures.length * BAR_HEIGHT + MARGIN };
   return drawSvg(size, title, STYLE, [`<rect class="paper" width="100%" height="100%"/>`, head, ...bars]);

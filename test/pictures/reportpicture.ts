@@ -6,7 +6,7 @@ const NAME_WIDTH = 80;
 const HEAD_HEIGHT = 94;
 const LANE_HEIGHT = 14;
 /** At most, of a text in the key. */
-const CHARACTER_WIDTH = 5.8;
+const CHARACTER_WIDTH = 6.4;
 const OWN_STYLE = `
 .paper { fill: var(--paper); } text { fill: var(--ink); font: 11px system-ui, "DejaVu Sans", sans-serif; } .title { font-size: 18px; font-weight: bold; }
 .name { text-anchor: end; } .tick { stroke: var(--line); }`;
