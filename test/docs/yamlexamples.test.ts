@@ -1,5 +1,5 @@
 import { chmodSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import t from "tap";
 import { runMuster, TestFolder } from "../cli/startmuster.js";
 import { findBlocks, readPages } from "./pages.js";
@@ -63,7 +63,11 @@ function findExamples(): Example[] {
     .flatMap((page) =>
       findBlocks(page).map(({ text }, index) => {
         const [, name] = /^# (\S+\.yaml)\n/.exec(text) ?? [];
-        return { page: page.path, file: name ?? `example${index}.yaml`, text: text.replace(/^# \S+\.yaml\n/, "") };
+        return {
+          page: page.path,
+          file: name ?? `${basename(page.path)}.${index}.yaml`,
+          text: text.replace(/^# \S+\.yaml\n/, ""),
+        };
       }),
     );
 }
@@ -81,13 +85,16 @@ t.test("the YAML examples of all pages are valid", async (t) => {
   for (const [name, text] of Object.entries(FILES)) shop.write(name, text);
   chmodSync(join(shop.folder, "secret.env"), 0o600);
   const found = new Map(STARTS.map(([start]) => [start, 0]));
-  for (const { page, file, text } of findExamples()) {
+  const written = findExamples().flatMap(({ page, file, text }) => {
     const [start, rest] = STARTS.find(([one]) => one.test(text)) ?? [];
-    if (start === undefined) continue;
+    if (start === undefined) return [];
     found.set(start, found.get(start)! + 1);
-    const path = shop.write(file, complete(text, rest!));
-    const { code, err } = await runMuster(["validate", path], { cwd: shop.folder });
-    t.equal(code, 0, `${page}: ${text}\n${err}`);
-  }
+    return { page, path: shop.write(file, complete(text, rest!)) };
+  });
+  const { out, err, code } = await runMuster(["validate", "inventory.yaml", ...written.map(({ path }) => path)], {
+    cwd: shop.folder,
+  });
+  t.equal(code, 0, err);
+  for (const { page, path } of written) if (!out.includes(`${path}: ok (`)) t.fail(`${page}: ${path} is not valid`);
   for (const [start, count] of found) if (count === 0) t.fail(`no example begins with ${start}`);
 });
