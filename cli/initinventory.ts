@@ -77,9 +77,7 @@ async function askForHosts(writers: Writers): Promise<string[]> {
   if (!process.stdin.isTTY) throw new UsageError("init inventory: no hosts are named", example);
   if (known.length > 0) writers.err(`hosts of ~/.ssh/config: ${listed}`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(
-    "hosts, separated by spaces ([USER@]HOST[:PORT], localhost for this machine): ",
-  );
+  const answer = await terminal.question("hosts ([USER@]HOST[:PORT] or localhost), separated by spaces: ");
   terminal.close();
   const words = answer.split(/[\s,]+/).filter(Boolean);
   if (words.length === 0) throw new UsageError("init inventory: no hosts are named", example);
