@@ -54,6 +54,7 @@ export const EXIT_STATUS = {
   NO_DIRECTORY: 69,
   NO_LOCK: 69,
   NO_NODE: 69,
+  NO_PORT: 69,
   NO_PYTHON: 69,
   NO_SLOTS: 69,
   NO_SPACE: 69,

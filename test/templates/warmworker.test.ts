@@ -4,7 +4,7 @@ import t from "tap";
 import { findProcesses } from "./agentdriver.js";
 import { attachWarm, WRITE_PID, worker } from "./warmdriver.js";
 
-t.setTimeout(60_000);
+t.setTimeout(240_000);
 
 t.test("one process takes chunk after chunk, each with its own folder, log and arguments", async (t) => {
   const { run, folder } = await attachWarm(t);
