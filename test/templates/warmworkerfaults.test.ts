@@ -227,7 +227,7 @@ ${WRITE_PID}`);
 t.test("a worker that hangs while it loads is ended by the timeout of its first chunk", async (t) => {
   const { run } = await attachWarm(t);
   const spec = worker(WRITE_PID, { loading: 'print("loading", flush=True)\nif len(sys.argv) > 1: time.sleep(60)' });
-  const hung = await run("a", { ...spec, timeout: 1, grace: 1 }, ["hang"]);
+  const hung = await run("a", { ...spec, timeout: 5, grace: 1 }, ["hang"]);
   t.match(hung.done, { timeout: true });
   t.equal(hung.stdout, "loading\n");
   t.match((await run("b", { ...spec, timeout: 30 })).done, { exit: 0, timeout: false });
