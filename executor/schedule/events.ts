@@ -95,11 +95,10 @@ export type Event = Readonly<
   /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
   /**
-   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the loading of
-   * a warm worker. `end`: where its chunk ends, if it was
-   * split.
+   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the
+   * `loading` of a warm worker (seconds), whose first chunk it was. `end`: where its chunk ends, if it was split.
    */
-  | { type: "finished"; attempt: string; seconds: number; end?: bigint }
+  | { type: "finished"; attempt: string; seconds: number; loading?: number; end?: bigint }
   /**
    * The answer to the instruction `split`: where the chunk ends now; undefined = the program cannot be split, or is `busy`
    * at the moment.

@@ -179,6 +179,7 @@ export class Scheduler {
         this.attempts.markStarted(event.attempt, now);
         return [];
       case "finished":
+        if (event.loading !== undefined) this.rates.recordLoading(event.loading);
         return this.finish(event.attempt, event.seconds, event.end, now);
       case "split":
         return this.splitter.split(event.attempt, event.end, now, event.busy);
