@@ -61,6 +61,7 @@ export class RandomRun {
     else if (choice < 91) this.send(sick(choice % 2, choice % 3 === 0));
     else if (choice < 92) this.send({ type: "slotBroken", node: "b", slot: 2, reason: "a process does not die" });
     else if (choice < 95) this.rejoin(choice % 2 === 0 ? "a" : "b", choice < 94);
+    else if (choice < 97) this.send(drained(choice % 2 === 0 ? "a" : "b", this.now));
     else this.send({ type: "tick" });
   }
 
@@ -99,6 +100,7 @@ export class RandomRun {
     for (let slot = 0; slot < 3; slot++) this.send({ type: "slotHeld", node: "a", slot });
     for (let slot = 0; slot < 2; slot++) this.send({ type: "slotRecovered", node: "b", slot });
     this.send({ type: "memoryPressure", node: "b", slots: [] });
+    for (const node of ["a", "b"]) this.send({ type: "nodeDrained", node, reason: undefined, evict: false });
     for (let turn = 0; !this.hasEnded && turn < 20_000; turn++) {
       const [first] = this.held;
       this.simulator.clock.advance(first === undefined && this.collecting.length === 0 ? 60 : 1);
@@ -277,6 +279,11 @@ function middleUnit({ chunk }: Pick<Attempt, "chunk">): bigint | undefined {
 }
 
 /** A GPU of node b. */
+/** A drain of a node that begins, with or without ending what runs there, or that ends. */
+function drained(node: string, now: number): Event {
+  return { type: "nodeDrained", node, reason: now % 3 === 0 ? undefined : "drained", evict: now % 3 === 1 };
+}
+
 function sick(slot: number, lasting: boolean): Event {
   return { type: "slotSick", node: "b", slot, reason: "no clocks", evict: false, lasting };
 }
