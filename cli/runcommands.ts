@@ -147,7 +147,38 @@ function addAttach(muster: Command, setResult: SetResult): void {
     .action((run, options) => setResult(import("./attach.js").then(({ attach }) => attach(run, options, writers))));
 }
 
+function addWhy(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("why")
+      .argument("<run>", "a run directory, or the name of a run in ./runs")
+      .argument("<chunk>", "the id of the chunk; of a range, also one of its units"),
+    ["limit", "quiet", "verbose"],
+  )
+    .summary("explain one chunk: its attempts, where it runs or waits, and why")
+    .description(
+      "Shows each attempt at a chunk with its place, times, end and last lines; where the chunk runs now and why there, or that it waits; and every rule that refuses each slot. It reads the run directory and the inventory, and connects to nothing.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster why sieve 0-10000",
+          "muster why sieve 123456           the chunk with this unit",
+          "muster why analysis/trials trial=3 --json",
+        ],
+        [
+          ["0", "done"],
+          ["64, 65", "wrong usage, a damaged run directory"],
+        ],
+      ),
+    )
+    .action((run, chunk, options) =>
+      setResult(import("./why.js").then(({ why }) => why(run, chunk, options, writers))),
+    );
+}
+
 /** Adds the commands that look at runs, or end them. */
 export function addRunCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addStatus, addAttach, addReport, addCancel, addLogs]) add(muster, setResult);
+  for (const add of [addStatus, addAttach, addReport, addCancel, addLogs, addWhy]) add(muster, setResult);
 }

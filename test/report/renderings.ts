@@ -2,7 +2,7 @@ import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
-import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
+import type { JournalEntry, RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
@@ -18,6 +18,7 @@ import {
   formatFailedCommand,
   formatStreamedLine,
 } from "../../report/commandoutput.js";
+import { formatDrainedNodes } from "../../report/draintext.js";
 import {
   buildDriftDocument,
   createDriftTable,
@@ -29,6 +30,7 @@ import { formatFollowEvent } from "../../report/followtext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
+import { formatNodeEntry } from "../../report/journaltext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
 import { renderRun } from "../../report/liveview.js";
@@ -46,6 +48,7 @@ import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
+import { formatExplanation, type ShownAttempt } from "../../report/whytext.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import {
   caches,
@@ -169,6 +172,24 @@ const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
 
+/** A chunk that waits after an attempt failed, and one that runs. */
+const explanation = {
+  run: "sieve",
+  chunk: "c1",
+  attempts: [
+    { chunk: "c1", attempt: 1, node: "rig", slot: 0, gpu: 0, state: "failed", reason: "no luck", lines: ["a line"] },
+    { chunk: "c1", attempt: 2, node: "hera", slot: 1, state: "running", live: createLiveRun().slots.at(-1)!.running },
+  ] as ShownAttempt[],
+  failure,
+  slots: [
+    { node: "hera", slot: 1, rate: 5, runs: "c1", reasons: [] },
+    { node: "rig", slot: 0, runs: "c2", reasons: ["it runs another chunk", "it is out of use"] },
+    { node: "zeus", reasons: ["it has no GPU"] },
+  ],
+  jobError: "its job has changed",
+};
+const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
+
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
   formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
@@ -202,6 +223,25 @@ export const TEXTS: Record<string, Rendering> = {
   formatFollowEvent: shown(followEvents, (all) => all.map(formatFollowEvent).join("\n"), FOLLOW_VALUES),
   formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
     toPrintableText(formatLeftovers(all, "runs/x")),
+  ),
+  formatDrainedNodes: shown(
+    [{ name: "rig", drain: { since: secondsAgo(1), until: secondsAgo(0), reason: "new fans" } }],
+    formatDrainedNodes,
+    new Set(["since", "until"]),
+  ),
+  formatNodeEntry: shown(
+    [
+      { e: "node", at: 1, node: "rig", state: "away", reason: "no route" },
+      { e: "slot", at: 1, node: "rig", slot: 0, out: "is sick" },
+    ] as JournalEntry[],
+    (all) => toPrintableText(all.map((one) => formatNodeEntry(one) ?? "")),
+    new Set(["e", "state"]),
+  ),
+  formatExplanation: shown(
+    explanation,
+    ({ attempts, ...one }) =>
+      formatExplanation({ ...one, state: "running", runState: "running" }, attempts, LIVE_NOW_MS),
+    EXPLANATION_VALUES,
   ),
   formatNodeNames: shown(["a", "b"], (all) => toPrintableText([formatNodeNames(all)])),
   formatNodeLine: shown(looks, (all) => all.map(formatNodeLine).join("\n")),
