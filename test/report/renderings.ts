@@ -48,7 +48,8 @@ import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
-import { formatExplanation, type ShownAttempt } from "../../report/whytext.js";
+import { formatExplanation } from "../../report/whytext.js";
+import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import {
   caches,
@@ -172,22 +173,6 @@ const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
 
-/** A chunk that waits after an attempt failed, and one that runs. */
-const explanation = {
-  run: "sieve",
-  chunk: "c1",
-  attempts: [
-    { chunk: "c1", attempt: 1, node: "rig", slot: 0, gpu: 0, state: "failed", reason: "no luck", lines: ["a line"] },
-    { chunk: "c1", attempt: 2, node: "hera", slot: 1, state: "running", live: createLiveRun().slots.at(-1)!.running },
-  ] as ShownAttempt[],
-  failure,
-  slots: [
-    { node: "hera", slot: 1, rate: 5, runs: "c1", reasons: [] },
-    { node: "rig", slot: 0, runs: "c2", reasons: ["it runs another chunk", "it is out of use"] },
-    { node: "zeus", reasons: ["it has no GPU"] },
-  ],
-  jobError: "its job has changed",
-};
 const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
 
 /** Every function that returns text for people, by name. */
