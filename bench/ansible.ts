@@ -1,10 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Lab } from "../test/lab/lab.js";
 import { findProgram } from "../test/lab/requirements.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
+
+/** Where a node is reached: itself, or a proxy before it. */
+export interface NodeAddress {
+  host: string;
+  port: number;
+}
 
 /** Installs Ansible if it is missing and this process may. Throws otherwise. */
 export function installAnsible(): void {
@@ -20,50 +26,71 @@ export function installAnsible(): void {
 /** Files that the play compares with local copies, which are read once from a provisioned node. */
 const COPIED = ["/etc/profile.d/muster-rocm.sh", "/etc/environment.d/90-muster-rocm.conf"];
 
-/** The same concerns as muster's playbooks, one task each, without gathering facts. */
-const TASKS = [
-  ...COPIED.map((dest) => ({ copy: { src: `node${dest}`, dest, owner: "root", group: "root", mode: "0644" } })),
-  {
-    shell: "test $(( $(cat /sys/module/amdgpu/parameters/ppfeaturemask) )) -eq $(( 0xffff7fff ))",
-    changed_when: false,
-    check_mode: false,
-  },
-  { copy: { src: "data/", dest: "/dev/shm/prng/step3/", mode: "0600", directory_mode: "0700" } },
-  { copy: { src: "conf/", dest: "~/conf/" } },
-  { lineinfile: { path: "~/run.sh", regexp: "^CHUNK_SIZE=", line: "CHUNK_SIZE=1000" } },
-  { replace: { path: "~/full.json", regexp: '"chunk_size": *[0-9]+', replace: '"chunk_size": 1000' } },
-  { command: "python3 -c 'import json, ssl'", changed_when: false, check_mode: false },
-  {
-    shell: "/usr/sbin/sshd -T | grep -i maxsessions; loginctl show-session || true",
-    changed_when: false,
-    check_mode: false,
-  },
-  {
-    shell:
-      "PATH=$PATH:/opt/rocm/bin; rocm-smi --showbus -c -p --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 8'",
-    changed_when: false,
-    check_mode: false,
-  },
-];
+/** The same concerns as muster's playbooks, without gathering facts. */
+const TASKS = {
+  "rocm-env": COPIED.map((dest) => ({
+    copy: { src: `node${dest}`, dest, owner: "root", group: "root", mode: "0644" },
+  })),
+  "kernel-params": [
+    {
+      shell: "test $(( $(cat /sys/module/amdgpu/parameters/ppfeaturemask) )) -eq $(( 0xffff7fff ))",
+      changed_when: false,
+      check_mode: false,
+    },
+  ],
+  ramdisk: [{ copy: { src: "data/", dest: "/dev/shm/prng/step3/", mode: "0600", directory_mode: "0700" } }],
+  files: [{ copy: { src: "conf/", dest: "~/conf/" } }],
+  "manifest-sync": [
+    { lineinfile: { path: "~/run.sh", regexp: "^CHUNK_SIZE=", line: "CHUNK_SIZE=1000" } },
+    { replace: { path: "~/full.json", regexp: '"chunk_size": *[0-9]+', replace: '"chunk_size": 1000' } },
+  ],
+  python: [{ command: "python3 -c 'import json, ssl'", changed_when: false, check_mode: false }],
+  session: [
+    {
+      shell: "/usr/sbin/sshd -T | grep -i maxsessions; loginctl show-session || true",
+      changed_when: false,
+      check_mode: false,
+    },
+  ],
+  gpu: [
+    {
+      shell:
+        "PATH=$PATH:/opt/rocm/bin; rocm-smi --showbus -c -p --json | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 8'",
+      changed_when: false,
+      check_mode: false,
+    },
+  ],
+};
+/** Playbooks of muster that the play has tasks for. */
+export type ComparedPlaybook = keyof typeof TASKS;
+export const COMPARED_PLAYBOOKS = Object.keys(TASKS) as ComparedPlaybook[];
 
 /**
- * Writes the play, the inventory and the configuration (pipelining, one shared connection a node) for the lab's nodes.
- * Returns the folder.
+ * Writes the play, the inventory and the configuration (pipelining, one shared connection a node) for the lab's nodes, which are
+ * reached at `addresses`, into a new folder. Returns the folder.
  */
-export function writePlay(lab: Lab, files: Record<string, string>): string {
-  const folder = join(lab.folder, "ansible");
+export function writePlay(
+  lab: Lab,
+  addresses: readonly NodeAddress[],
+  playbooks: readonly ComparedPlaybook[],
+  files: Record<string, string>,
+): string {
+  const folder = mkdtempSync(join(lab.folder, "ansible-"));
   const write = (path: string, text: string) => {
     mkdirSync(join(folder, path, ".."), { recursive: true });
     writeFileSync(join(folder, path), text);
   };
   for (const [path, text] of Object.entries(files)) write(path, text);
   for (const path of COPIED) write(`node${path}`, readFileSync(join(lab.nodes[0]!.root, path), "utf8"));
-  const hosts = lab.nodes.map((node) => [
-    node.name,
-    { ansible_host: node.host, ansible_port: node.port, ansible_user: node.user },
-  ]);
+  const hosts = lab.nodes.map(({ name, user }, index) => {
+    const { host, port } = addresses[index]!;
+    return [name, { ansible_host: host, ansible_port: port, ansible_user: user }];
+  });
   write("hosts.yml", stringify({ all: { hosts: Object.fromEntries(hosts) } }));
-  write("play.yml", stringify([{ hosts: "all", gather_facts: false, tasks: TASKS }]));
+  write(
+    "play.yml",
+    stringify([{ hosts: "all", gather_facts: false, tasks: playbooks.flatMap((name): unknown[] => TASKS[name]) }]),
+  );
   const ssh = `-F none -o IdentitiesOnly=yes -i ${lab.nodes[0]!.identityFile} -o UserKnownHostsFile=${lab.knownHosts}`;
   const shared = `-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${lab.folder}/cm-%h-%p`;
   const defaults = "[defaults]\ninventory = hosts.yml\ninterpreter_python = /usr/bin/python3\nforks = 20\nnocows = 1\n";
@@ -78,11 +105,11 @@ export function runPlay(lab: Lab, folder: string): Promise<TimedRun> {
 }
 
 /** Closes the shared connections. */
-export function closePlay(lab: Lab): void {
-  for (const node of lab.nodes) {
-    const path = `${lab.folder}/cm-${node.host}-${node.port}`;
+export function closePlay(lab: Lab, addresses: readonly NodeAddress[]): void {
+  for (const { host, port } of addresses) {
+    const path = `${lab.folder}/cm-${host}-${port}`;
     try {
-      execFileSync("ssh", ["-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", node.host], { stdio: "ignore" });
+      execFileSync("ssh", ["-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", host], { stdio: "ignore" });
     } catch {
       // It was closed before.
     }

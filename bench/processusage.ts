@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
 
 export interface ProcessUsage {
   seconds: number;
@@ -8,7 +7,7 @@ export interface ProcessUsage {
   /** The peak resident memory of its largest process. */
   peakBytes: number;
   code: number;
-  /** Seconds until the file `until` was not empty. */
+  /** Seconds until `until` held. */
   untilSeconds?: number;
 }
 
@@ -22,8 +21,8 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(code, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 `;
 
-/** Runs a program to its end, or interrupts it once the file `until` is not empty. */
-export function measureProcess(argv: string[], until?: string): Promise<ProcessUsage> {
+/** Runs a program to its end, or interrupts it once `until` holds. */
+export function measureProcess(argv: string[], until?: () => boolean): Promise<ProcessUsage> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const passed = () => (performance.now() - started) / 1000;
@@ -31,8 +30,7 @@ export function measureProcess(argv: string[], until?: string): Promise<ProcessU
     let untilSeconds: number | undefined;
     let said = "";
     const look = setInterval(() => {
-      if (until === undefined || untilSeconds !== undefined) return;
-      if ((statSync(until, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+      if (until === undefined || untilSeconds !== undefined || !until()) return;
       untilSeconds = passed();
       child.kill("SIGINT");
     }, 20);

@@ -3,7 +3,7 @@
  *     npm run bench:tasks [-- COUNT...]
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,10 +85,8 @@ async function print(what: string, argv: string[]): Promise<void> {
 
 /** Runs the job on this machine until its first result. */
 async function printRun(muster: string, file: string, out: string): Promise<void> {
-  const ran = await measureProcess(
-    [muster, "run", "-i", "local", "--out", out, "-q", file],
-    join(out, "results.ndjson"),
-  );
+  const hasResult = () => (statSync(join(out, "results.ndjson"), { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const ran = await measureProcess([muster, "run", "-i", "local", "--out", out, "-q", file], hasResult);
   execFileSync(muster, ["cancel", out, "-q"]);
   if (ran.untilSeconds === undefined) throw new Error(`run ${file}: no result (exit ${ran.code})`);
   show("run, to its first result", { seconds: ran.untilSeconds, processor: ran.processorSeconds, peak: ran.peakBytes });

@@ -1,18 +1,31 @@
 /**
  * Measures the seconds of `muster verify` and of an equivalent Ansible playbook on the same nodes in the same run. See
  * bench/README.md.
- *     npm run bench:verify [-- NODES...]
+ *     npm run bench:verify [-- [--delay MILLISECONDS] NODES...]
  */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { type Lab, startLab } from "../test/lab/lab.js";
+import type { LabNode } from "../test/lab/labnode.js";
 import { projectRoot } from "../test/lab/project.js";
-import { cleanHosts, closePlay, installAnsible, runPlay, writePlay } from "./ansible.js";
+import { DelayingProxy } from "../test/lab/proxy.js";
+import {
+  COMPARED_PLAYBOOKS,
+  type ComparedPlaybook,
+  cleanHosts,
+  closePlay,
+  installAnsible,
+  type NodeAddress,
+  runPlay,
+  writePlay,
+} from "./ansible.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
-const PLAYBOOKS = ["rocm-env", "kernel-params", "ramdisk", "files", "manifest-sync", "python", "session", "gpu"];
-const PASSES = 5;
+const FEW_PLAYBOOKS: ComparedPlaybook[] = ["files", "manifest-sync", "python"];
+const PASSES = 3;
+const LARGEST_DELAY_MS = 1000;
 const FILES: Record<string, string> = {
   "data/train_history.json": `{"history": "${"t".repeat(28_000)}"}\n`,
   "data/holdout_history.json": `{"history": "${"h".repeat(7000)}"}\n`,
@@ -23,57 +36,85 @@ const ON_NODES = {
   "full.json": '{"default_params": {"chunk_size": 1000}}\n',
 };
 
-const sizes = process.argv.slice(2).map(Number);
-if (sizes.some((nodes) => !Number.isInteger(nodes) || nodes < 1 || nodes > 100)) {
-  console.error("usage: npm run bench:verify [-- NODES...]   (1 to 100 each; default 4 20)");
+const { values, positionals } = parseArgs({
+  options: { delay: { type: "string", default: "0" } },
+  allowPositionals: true,
+});
+const delayMs = Number(values.delay);
+const sizes = positionals.map(Number);
+if (
+  sizes.some((nodes) => !Number.isInteger(nodes) || nodes < 1 || nodes > 100) ||
+  !(delayMs >= 0 && delayMs <= LARGEST_DELAY_MS)
+) {
+  console.error("usage: npm run bench:verify [-- [--delay MILLISECONDS] NODES...]   (1 to 100 each; default 1 4 20)");
   process.exit(64);
 }
 
 async function main(): Promise<void> {
   installAnsible();
   execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
-  const seconds: [nodes: number, muster: number][] = [];
-  for (const nodes of sizes.length > 0 ? sizes : [4, 20]) seconds.push([nodes, await contest(nodes)]);
-  const [first, last] = [seconds[0]!, seconds.at(-1)!];
-  if (last[0] > first[0]) {
-    const each = (1000 * (last[1] - first[1])) / (last[0] - first[0]);
-    console.log(`muster, each further node: ${each.toFixed(0)} ms`);
-  }
+  console.log(`round trips take ${delayMs} ms more than on this machine; medians of ${PASSES} passes`);
+  for (const nodes of sizes.length > 0 ? sizes : [1, 4, 20]) await contest(nodes);
 }
 
-/** Runs both on a lab of `nodes` nodes. Returns the seconds of muster. */
-async function contest(nodes: number): Promise<number> {
+/** Runs both on a lab of `nodes` nodes, with few playbooks and with all. */
+async function contest(nodes: number): Promise<void> {
   const lab = await startLab({ nodes, gpus: 8, vendor: "amd" });
+  const proxies: DelayingProxy[] = [];
   try {
-    const inventory = prepare(lab);
-    const verify = () => muster("verify", inventory);
-    const provisioned = await muster("provision", inventory);
+    for (const node of delayMs > 0 ? lab.nodes : []) proxies.push(await startProxy(lab, node));
+    const addresses = delayMs > 0 ? proxies : lab.nodes;
+    const inventory = prepare(lab, addresses);
+    const provisioned = await muster(["provision"], inventory);
     if (provisioned.code !== 0) throw new Error(`provision: exit ${provisioned.code}\n${provisioned.stdout}`);
-    const folder = writePlay(lab, FILES);
-    const play = () => runPlay(lab, folder);
-    const ours = await median(verify, ({ code }) => code === 0);
-    const theirs = await median(play, ({ code, stdout }) => code === 0 && cleanHosts(stdout) === nodes);
-    await bothSee(lab, nodes, verify, play);
-    closePlay(lab);
-    const figures = `muster verify ${ours.toFixed(2)} s   ansible --check --diff ${theirs.toFixed(2)} s`;
-    console.log(`${String(nodes).padStart(3)} nodes   ${figures}   ${(theirs / ours).toFixed(1)} times as fast`);
-    return ours;
+    for (const playbooks of [FEW_PLAYBOOKS, COMPARED_PLAYBOOKS]) await compare(lab, addresses, inventory, playbooks);
+    closePlay(lab, addresses);
   } finally {
+    for (const proxy of proxies) await proxy.stop();
     await lab.stop();
   }
 }
 
-function prepare(lab: Lab): string {
+async function startProxy(lab: Lab, node: LabNode): Promise<DelayingProxy> {
+  const proxy = await DelayingProxy.start(node, delayMs / 2);
+  appendFileSync(lab.knownHosts, `[${proxy.host}]:${proxy.port} ${node.hostKey}\n`);
+  return proxy;
+}
+
+async function compare(
+  lab: Lab,
+  addresses: readonly NodeAddress[],
+  inventory: string,
+  playbooks: readonly ComparedPlaybook[],
+): Promise<void> {
+  const nodes = lab.nodes.length;
+  const verify = () => muster(["verify", ...playbooks], inventory);
+  const folder = writePlay(lab, addresses, playbooks, FILES);
+  const play = () => runPlay(lab, folder);
+  const ours = await median(verify, ({ code }) => code === 0);
+  const theirs = await median(play, ({ code, stdout }) => code === 0 && cleanHosts(stdout) === nodes);
+  await checkBothSee(lab, verify, play);
+  const head = `${String(nodes).padStart(3)} nodes  ${playbooks.length} playbooks`;
+  const figures = `muster verify ${ours.toFixed(2)} s   ansible --check --diff ${theirs.toFixed(2)} s`;
+  console.log(`${head}   ${figures}   ${(theirs / ours).toFixed(1)} times as fast`);
+}
+
+function prepare(lab: Lab, addresses: readonly NodeAddress[]): string {
   for (const [path, text] of Object.entries(FILES)) {
     mkdirSync(join(lab.folder, path, ".."), { recursive: true });
     writeFileSync(join(lab.folder, path), text);
   }
   for (const node of lab.nodes)
     for (const [name, text] of Object.entries(ON_NODES)) writeFileSync(join(node.root, "root", name), text);
+  const reached = lab.nodes.map(({ name }, index) => [
+    name,
+    { host: addresses[index]!.host, port: addresses[index]!.port },
+  ]);
   return lab.inventory({
+    nodes: Object.fromEntries(reached),
     node: { python_modules: ["json", "ssl"] },
     top: {
-      playbooks: PLAYBOOKS,
+      playbooks: COMPARED_PLAYBOOKS,
       ramdisk: { "/dev/shm/prng/step3": ["data/train_history.json", "data/holdout_history.json"] },
       files: { "~/conf/": "conf/" },
       manifests: {
@@ -89,8 +130,8 @@ function prepare(lab: Lab): string {
   });
 }
 
-function muster(verb: string, inventory: string): Promise<TimedRun> {
-  return runTimed([join(projectRoot(), "muster"), verb, "--diff", "-i", inventory], { limit: 600 });
+function muster(words: string[], inventory: string): Promise<TimedRun> {
+  return runTimed([join(projectRoot(), "muster"), ...words, "--diff", "-i", inventory], { limit: 600 });
 }
 
 /** Returns the median of several passes after a warm-up. Throws if a pass does not find every node in sync. */
@@ -104,16 +145,14 @@ async function median(pass: () => Promise<TimedRun>, isRight: (ran: TimedRun) =>
   return seconds.sort((a, b) => a - b)[PASSES >> 1]!;
 }
 
-/** Checks that both find a file that was changed on one node. */
-async function bothSee(
-  lab: Lab,
-  nodes: number,
-  ours: () => Promise<TimedRun>,
-  theirs: () => Promise<TimedRun>,
-): Promise<void> {
-  appendFileSync(join(lab.nodes[0]!.root, "root/conf/manifest1.json"), "changed\n");
+/** Checks that both find a file that was changed on one node, and restores it. */
+async function checkBothSee(lab: Lab, ours: () => Promise<TimedRun>, theirs: () => Promise<TimedRun>): Promise<void> {
+  const file = join(lab.nodes[0]!.root, "root/conf/manifest1.json");
+  const content = readFileSync(file);
+  appendFileSync(file, "changed\n");
   const [muster, ansible] = [await ours(), await theirs()];
-  if (muster.code !== 2 || cleanHosts(ansible.stdout) !== nodes - 1)
+  writeFileSync(file, content);
+  if (muster.code !== 2 || cleanHosts(ansible.stdout) !== lab.nodes.length - 1)
     throw new Error("one of them did not see a changed file");
 }
 

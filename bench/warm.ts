@@ -2,18 +2,17 @@
  * Measures what warm workers save: workers take 3 s to load and half a second for a chunk. See bench/README.md.
  *     npm run bench:warm [-- CHUNKS]
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Lab, startLab } from "../test/lab/lab.js";
 import { projectRoot } from "../test/lab/project.js";
+import { hasDask, SYSTEM_PYTHON } from "./localpools.js";
 import { runMusterJob } from "./mustercontestant.js";
 import { installPeers, openHosts } from "./parallel.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
 
-/** The one that apt installs Dask for. */
-const SYSTEM_PYTHON = "/usr/bin/python3";
 const LOAD_SECONDS = 3;
 const CHUNK_SECONDS = 0.5;
 const [NODES, SLOTS_PER_NODE] = [4, 4];
@@ -98,7 +97,6 @@ function formatLine({ name, ran, ideal, right }: WarmScore): string {
 
 async function main(): Promise<void> {
   installPeers();
-  const hasDask = spawnSync(SYSTEM_PYTHON, ["-c", "import distributed"]).status === 0;
   execFileSync(join(projectRoot(), "build"), { stdio: "inherit" });
   const lab = await startLab({
     nodes: NODES,
@@ -111,7 +109,7 @@ async function main(): Promise<void> {
     console.log(`${chunks} chunks on ${NODES} nodes x ${SLOTS_PER_NODE} slots, real sshd on loopback`);
     const contests = [
       () => runMuster(lab, inventory, "warm"),
-      ...(hasDask ? [() => runDask(lab)] : []),
+      ...(hasDask() ? [() => runDask(lab)] : []),
       () => runMuster(lab, inventory, "process"),
       () => runParallel(lab),
     ];
@@ -120,7 +118,7 @@ async function main(): Promise<void> {
       console.log(formatLine(score));
       if (score.right !== chunks && score.name.startsWith("muster")) process.exitCode = 1;
     }
-    if (!hasDask) console.log("Dask is left out: apt-get install python3-distributed");
+    if (!hasDask()) console.log("Dask is left out: apt-get install python3-distributed");
   } finally {
     await lab.stop();
   }

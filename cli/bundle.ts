@@ -1,13 +1,15 @@
 /**
- * The last step of the build, after the compiler: makes the validators of schemas and the packed agent, and bundles the program, so
+ * The last step of the build, after the compiler: makes the validators of schemas, the packed agent and the manual page, and bundles the program, so
  * that a command loads a few files instead of hundreds. `muster` starts dist/bundle/cli/main.js.
  */
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { compileValidators } from "../schemas/compile.js";
 import { writePackedAgent } from "../templates/nodeprograms.js";
-import { programFolder } from "../templates/programfolder.js";
+import { buildFolder, programFolder, projectRoot } from "../templates/programfolder.js";
+import { renderManualPage } from "./manpage.js";
+import { buildProgram } from "./program.js";
 
 /** CommonJS packages expect these in their scope. */
 const COMMONJS_SCOPE = `import { createRequire as createRequireOfBundle } from "node:module";
@@ -28,6 +30,14 @@ const listModules = (folder: string, ending: string) =>
 
 compileValidators();
 writePackedAgent();
+const { version } = JSON.parse(readFileSync(join(projectRoot(), "package.json"), "utf8")) as { version: string };
+writeFileSync(
+  join(buildFolder(), "muster.1"),
+  renderManualPage(
+    buildProgram(() => {}),
+    version,
+  ),
+);
 const outdir = join(compiled, "bundle");
 const options = {
   outbase: compiled,

@@ -1,47 +1,10 @@
 import { setFlagsFromString } from "node:v8";
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
-import { addCommands } from "./commands.js";
-import type { SetResult } from "./commonoptions.js";
 import { buildErrorDocument, exitStatusOf, formatError } from "./errortext.js";
-import { countHelpColumns, formatHelpDetails } from "./helptext.js";
+import { buildProgram } from "./program.js";
 import { flushStdout, terminal } from "./terminal.js";
-import { describeVersion } from "./version.js";
-
-const EXAMPLES = [
-  "muster run -i local examples/sieve/job.yaml  run a job on this machine's cores",
-  "muster run job.yaml -i inventory.yaml        run a job on an inventory's nodes",
-  "muster nodes                                 show the hardware of each node",
-  "muster doctor                                find out why a node does not work",
-  "muster verify --diff                         show how nodes have drifted",
-  "muster provision                             bring nodes into their state",
-  "muster validate inventory.yaml job.yaml      check files",
-];
-
-/** Returns the parser of the command line. `setResult` receives the exit status that the chosen command resolves with. */
-function buildProgram(setResult: SetResult): Command {
-  const muster = new Command("muster")
-    .description("Brings GPU rigs into a defined state, verifies that state, and runs jobs on them.")
-    .option("-V, --version", "print the version and its commit")
-    .on("option:version", () => {
-      terminal.out(describeVersion());
-      throw new CommanderError(0, "muster.version", "");
-    })
-    .enablePositionalOptions()
-    .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-      getOutHelpWidth: countHelpColumns,
-      getErrHelpWidth: countHelpColumns,
-    })
-    .configureHelp({ subcommandTerm: (command) => command.name() })
-    .addHelpText("after", formatHelpDetails(EXAMPLES, []));
-  addCommands(muster, setResult);
-  return muster;
-}
 
 /** Commander puts its suggestion on a line of its own. */
 function toUsageError({ message }: CommanderError): UsageError {

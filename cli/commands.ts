@@ -169,6 +169,43 @@ function addValidate(muster: Command, setResult: SetResult): void {
     );
 }
 
+function addInit(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("init")
+      .argument("[what]", "inventory, job or pipeline", "inventory")
+      .argument("[words...]", "inventory: hosts, [USER@]HOST[:PORT]; job: its script"),
+    ["inventory", "limit", "verbose"],
+  )
+    .summary("write an inventory, a job or a pipeline to start from")
+    .description(
+      "Writes a file with comments. An inventory has what each machine says about its GPUs. A job without a script gets a small one. Files that exist are not replaced.",
+    )
+    .option("-o, --output <file>", "the file (default: inventory.yaml, job.yaml or pipeline.yaml); - prints it")
+    .option("--kind <kind>", "job: range, tasks or matrix (default: range)")
+    .option("--from <file>", "inventory: the machines of a distributed_config.json")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster init inventory rig1 me@10.0.0.4:2222 localhost",
+          "muster init inventory --from distributed_config.json",
+          "muster init job score.py --kind tasks",
+          "muster init pipeline -o nightly.yaml",
+        ],
+        [
+          ["0", "written"],
+          ["3", "written, but some machine could not be asked"],
+          ["64, 65", "wrong usage, the file exists; an invalid file"],
+          ["69", "no machine could be asked"],
+        ],
+      ),
+    )
+    .action((what, words, options) =>
+      setResult(import("./init.js").then(({ init }) => init(what, words, options, writers))),
+    );
+}
+
 function addCompletion(muster: Command, setResult: SetResult): void {
   muster
     .command("completion")
@@ -200,5 +237,6 @@ export function addCommands(muster: Command, setResult: SetResult): void {
   addNodeCommands(muster, setResult);
   addSchedule(muster, setResult);
   addValidate(muster, setResult);
+  addInit(muster, setResult);
   addCompletion(muster, setResult);
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { readPipelineHistory } from "../executor/pipeline/pipelinehistory.js";
 import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
@@ -12,12 +12,17 @@ import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
+import { serveReport } from "./reportserver.js";
 import { requireRunDirectory } from "./rundirectory.js";
 
 export interface ReportOptions extends CommonOptions {
   /** Write an HTML page to this file instead of printing. */
   html?: string;
+  /** Serve that page: on this port, or true for any free one. */
+  serve?: string | true;
 }
+
+const MAX_PORT = 65535;
 
 /**
  * `muster report [RUN]`: shows what a run did on each node and slot, from its run directory alone. Returns 0. Rejects with UsageError
@@ -25,12 +30,37 @@ export interface ReportOptions extends CommonOptions {
  */
 export async function report(word: string | undefined, options: ReportOptions, writers: Writers): Promise<number> {
   const path = word === undefined ? findOnlyRun() : requireRunDirectory(word);
+  if (options.serve !== undefined) return serve(path, options, writers);
   try {
     if (isPipelineRun(path)) return await reportPipeline(path, options, writers);
     return reportRun(await readRunHistory(path, Date.now()), options, writers);
   } catch (error) {
     throw explainReadError(error);
   }
+}
+
+/** Serves the page of a run or a pipeline until it is interrupted. */
+async function serve(path: string, options: ReportOptions, writers: Writers): Promise<number> {
+  if (options.html !== undefined || options.json)
+    throw new UsageError("--serve excludes --html and --json", "Write the page with --html, or serve it.");
+  const port = parsePort(options.serve === true ? "0" : (options.serve ?? "0"));
+  const render = async () => {
+    try {
+      if (isPipelineRun(path)) return renderPipelinePage(await readPipelineHistory(path, Date.now()));
+      return renderHistoryPage(await readRunHistory(path, Date.now()));
+    } catch (error) {
+      throw explainReadError(error);
+    }
+  };
+  await render();
+  return serveReport(basename(path), port, render, writers);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > MAX_PORT)
+    throw new UsageError(`--serve ${text}: it must be a port, 0 to ${MAX_PORT}`);
+  return port;
 }
 
 function reportRun(history: RunHistory, options: ReportOptions, writers: Writers): number {

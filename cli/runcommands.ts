@@ -34,12 +34,14 @@ function addReport(muster: Command, setResult: SetResult): void {
       "Reports on a run from its run directory alone: chunks, units, busy share, rate and failures of each node and slot, the slowest chunks, lost nodes and slots, and the plan beside the actual figures.",
     )
     .option("--html <file>", "write an HTML page with a timeline, to be opened from disk")
+    .option("--serve [port]", "serve that page on this machine, up to date while the run goes on, until Ctrl-C")
     .addHelpText(
       "after",
       formatHelpDetails(
         [
           "muster report runs/sieve",
           "muster report sieve --html sieve.html",
+          "muster report sieve --serve              prints an address for the browser",
           "muster report runs/sieve --json",
           "muster report analysis/trials            a step of a pipeline",
         ],

@@ -47,7 +47,8 @@ export function listNamesAndTags(nodes: Node[]): string[] {
   return [...new Set(nodes.flatMap((node) => [node.name, ...node.tags]))];
 }
 
-function compileGlob(pattern: string): RegExp {
+/** Returns the expression of a glob (`*`, `?`, `[...]`). Throws UsageError where it is invalid. */
+export function compileGlob(pattern: string): RegExp {
   const parts = pattern.match(/\*|\?|\[[^\]]+\]|./gs) ?? [];
   const source = parts.map((part) => {
     if (part === "*") return ".*";

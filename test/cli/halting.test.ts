@@ -30,7 +30,7 @@ function writeProject(name: string, body: string, keys: object = {}): string {
 const summaryOf = (name: string) => shop.json(`${name}/runs/job/summary.json`) as RunSummary;
 const countAttempts = (name: string): number => summaryOf(name).session.attempts;
 
-t.test("a program that fails everywhere stops the run after one chunk a slot", { skip }, async (t) => {
+t.test("a program that fails everywhere stops the run after a chunk or two a slot", { skip }, async (t) => {
   const file = writeProject("broken", `sys.exit("no table for %d" % start)`);
   const ran = await runMuster(["run", file, "-i", inventory]);
   t.equal(ran.code, 3);
@@ -43,7 +43,8 @@ t.test("a program that fails everywhere stops the run after one chunk a slot", {
   t.match(ran.out, /no table for \d+\n {2}others: \d+-\d+/);
   t.match(summaryOf("broken"), { state: "halted", halt: { rule: "alike" }, chunks: { done: 0, failed: 0 } });
   const slots = summaryOf("broken").nodes.reduce((sum, node) => sum + node.slots, 0);
-  t.ok(countAttempts("broken") <= slots + 1, `${countAttempts("broken")} attempts on ${slots} slots`);
+  // While others are still joining on a busy machine, slots that have failed may try a second chunk.
+  t.ok(countAttempts("broken") <= 2 * slots, `${countAttempts("broken")} attempts on ${slots} slots`);
   for (const node of lab.nodes) t.same(await node.processes(), [], "no process is left on a node");
   for (const node of lab.nodes) t.same(listLeftovers(join(node.root, "root/.muster")), [], "no file is left on a node");
 

@@ -61,7 +61,7 @@ t.test("the live view of a run in a terminal", { skip }, async (t) => {
   openGate(false);
   const job = writeJob("seen");
   const { model, child, shows, waitFor, raw, ended } = follow(t, ["run", job, "-i", inventory], {});
-  await waitFor("the chunks report their progress", /4 running, 3 waiting, 1 failed/, /, 25 %$/);
+  await waitFor("the chunks report their progress", /4 running, 3 waiting, 1 failed/, /^ {2}zeus .*, 25 %$/);
   const [head, counts, ...rest] = model.screen.slice(-4);
   t.match(head, /^seen \[#{2}-{18}\] 11\.1 % {2}\d+ s, about \d+ s left$/);
   t.match(counts, /^ {2}1 of 9 done, 4 running, 3 waiting, 1 failed$/);

@@ -2,9 +2,7 @@ import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
-import type { JournalEntry, RecheckDifference } from "../../executor/run/record/journalentry.js";
-import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
-import type { Failure } from "../../executor/schedule/events.js";
+import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import {
   formatCancelledPipeline,
@@ -40,7 +38,6 @@ import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { renderPipeline } from "../../report/pipelineview.js";
 import { formatPlan } from "../../report/plantext.js";
-import { PlainProgress } from "../../report/progressplain.js";
 import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
@@ -51,6 +48,7 @@ import { formatSummary } from "../../report/summarytext.js";
 import { formatExplanation } from "../../report/whytext.js";
 import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
+import { members, progressText } from "./progressrendering.js";
 import {
   caches,
   cancelled,
@@ -120,46 +118,6 @@ const LIVE_VALUES = new Set([
   "session",
   "total",
 ]);
-
-const members = [
-  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
-  {
-    node: { name: "zeus" },
-    state: "away",
-    slots: [],
-    memoryWaitingSlots: 0,
-    reason: "no route",
-    error: { next: "Look." },
-  },
-];
-
-interface Reported {
-  leftOut: ExcludedNode[];
-  members: NodeWorker[];
-  texts: { holder: string; problem: string; note: string };
-  failure: Failure;
-  differing: RecheckDifference;
-}
-
-/** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
-  const said: string[] = [];
-  const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
-  progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of reported) {
-    progress.nodeChanged(member);
-    progress.slotHolderChanged(member, 0, texts.holder);
-    progress.slotHolderChanged(member, 0, undefined);
-    progress.memoryPressureChanged(member);
-    progress.nodeWarning(member, texts.problem);
-  }
-  progress.notice(texts.note);
-  progress.attemptFailed(failed);
-  progress.chunkFailed(failed);
-  progress.recheckDiffered(found);
-  progress.end();
-  return said.join("\n");
-}
 
 const entry: ScheduledEntry = {
   what: "nightly",

@@ -14,7 +14,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { decodeInline } from "./agentdriver.js";
 import { BuildNode } from "./builddriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 t.test(
   "a build runs once; its outputs lie over the project in every attempt, and later runs use them again",

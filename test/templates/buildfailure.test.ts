@@ -5,7 +5,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { coordinatorNonces, findProcesses } from "./agentdriver.js";
 import { BuildAttachment, BuildNode } from "./builddriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 const FAILURES: [what: string, script: string, error: RegExp, outputs?: string[]][] = [
   ["an exit code", "echo why >&2; exit 7", /^exit code 7$/],

@@ -6,7 +6,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 import { begun, Directory, gated } from "./nodedirectory.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 /** Ends an agent in some way while an attempt has a file set aside. */
 const ENDS: [

@@ -17,7 +17,7 @@ import { findProgram } from "../lab/requirements.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, stopAgent } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 // These locks have the names that older agents know, and each test a GPU of its own.
 delete process.env.MUSTER_LOCK_FOLDER;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 // These locks have the names that older agents know, and each test a GPU of its own.
 delete process.env.MUSTER_LOCK_FOLDER;

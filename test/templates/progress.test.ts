@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t from "tap";
 import { AgentAttachment, attachAgent, coordinatorNonces } from "./agentdriver.js";
 
-t.setTimeout(60_000);
+t.setTimeout(240_000);
 
 const HOLD = "while [ ! -e ../../go ]; do sleep 0.02; done";
 const slots = [0, 1, 2, 3].map((slot) => ({ slot, env: {} }));

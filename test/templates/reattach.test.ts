@@ -12,7 +12,7 @@ import {
   stopAgent,
 } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 t.test("a coordinator that reattaches gets results, and what still runs", async (t) => {
   const { folder, attachment } = await attachAgent(t);

@@ -22,7 +22,7 @@ import {
   stopAgent,
 } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 /** An agent with a chunk that runs in two sessions, one of them without its environment. */
 async function startBusyAgent(t: Test, slots = 1) {

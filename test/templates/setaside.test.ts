@@ -88,8 +88,8 @@ def set_up():
 
 kills = first = 0
 while True:
-    # Every ninth moment, and other ones each time.
-    second, is_first_killed = first % 9, False
+    # Every 19th moment, and other ones each time.
+    second, is_first_killed = first % 19, False
     while True:
         set_up()
         is_first_killed = life(first, attempt_life)
@@ -108,7 +108,7 @@ while True:
         kills += is_first_killed + is_second_killed
         if not is_second_killed:
             break
-        second += 9
+        second += 19
     if not is_first_killed:
         break
     first += 1

@@ -6,7 +6,7 @@ import { sha256Hex } from "../faults/checks.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 const state = { every: 1, limit: 10_000 };
 

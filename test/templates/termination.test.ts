@@ -5,7 +5,7 @@ import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses, stopAgent } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 t.test("a timeout ends the whole process group: SIGTERM, then SIGKILL", async (t) => {
   const { attachment, folder } = await attachAgent(t);

@@ -4,7 +4,7 @@ import t, { type Test } from "tap";
 import type { AttemptSpec } from "../../executor/run/agent/protocol.js";
 import { type AgentAttachment, attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
 
-t.setTimeout(60_000);
+t.setTimeout(240_000);
 
 /** Returns a spec of a Python worker that runs `body` for each chunk, after `loading`. */
 function worker(body: string, { loading = "", warm = {} }: { loading?: string; warm?: AttemptSpec["warm"] } = {}) {

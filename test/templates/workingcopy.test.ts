@@ -4,7 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { type AgentAttachment, type AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 const LINK_MODE = 0o120000;
 const OLD_SECONDS = 1_600_000_000;

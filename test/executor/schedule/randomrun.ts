@@ -73,14 +73,13 @@ export class RandomRun {
     const ran = this.simulator.firstOfSlots(node);
     this.simulator.removeFrom(node);
     this.send({ type: "nodeDisconnected", node });
-    if (this.deathsAreFoundLate) this.send({ type: "nodeLost", node });
+    if (this.deathsAreFoundLate) this.lose(node);
     this.joinWithout(node, ran);
   }
 
   /** Loses a node and lets it return with all its attempts, unless one of them was poison. */
   leave(node: string): void {
-    const ended = this.uncollected.filter((one) => one.node === node);
-    this.uncollected = this.uncollected.filter((one) => one.node !== node);
+    const ended = this.takeUncollected(node);
     const ran = this.simulator.firstOfSlots(node);
     const removed = this.simulator.removeFrom(node);
     this.send({ type: "nodeDisconnected", node });
@@ -93,6 +92,19 @@ export class RandomRun {
     if (ran.some((one) => this.poisonIn(one).length > 0)) return this.joinWithout(node, ran);
     this.simulator.restore(removed);
     this.join(node, [...ended, ...removed]);
+  }
+
+  /** Loses a node: what it holds no longer counts until it is back. */
+  private lose(node: string): void {
+    const ended = this.takeUncollected(node);
+    this.send({ type: "nodeLost", node });
+    this.uncollected.push(...ended);
+  }
+
+  private takeUncollected(node: string): Attempt[] {
+    const ended = this.uncollected.filter((one) => one.node === node);
+    this.uncollected = this.uncollected.filter((one) => one.node !== node);
+    return ended;
   }
 
   /** Lets every attempt end, without further faults. */

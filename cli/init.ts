@@ -1,0 +1,123 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { deriveName } from "../executor/job/derivedname.js";
+import { quote } from "../fleet/quote.js";
+import type { Writers } from "../report/writers.js";
+import { MusterError, UsageError } from "../schemas/errors.js";
+import { formatJson } from "../schemas/escape.js";
+import { describeSystemError } from "../schemas/systemerror.js";
+import {
+  readJobStarter,
+  readPipelineStarter,
+  readScriptStarter,
+  STARTER_KINDS,
+  type StarterFile,
+  type StarterKind,
+} from "../templates/starters.js";
+import { type DraftOptions, draftInventory } from "./initinventory.js";
+
+/** The options of `muster init`. */
+interface InitOptions extends DraftOptions {
+  output?: string;
+  kind?: string;
+}
+
+/** A file to write, and what to do with it then. */
+interface NewFile {
+  path: string;
+  text: string;
+}
+
+const DEFAULT_FILES = { inventory: "inventory.yaml", job: "job.yaml", pipeline: "pipeline.yaml" } as const;
+
+/**
+ * `muster init job [SCRIPT]`, `muster init pipeline`, `muster init inventory [HOST...]`: writes a file to start from, with comments. Files
+ * that exist are never replaced. Returns the exit status: 3 where some machine of an inventory could not be asked.
+ */
+export async function init(what: string, words: string[], options: InitOptions, writers: Writers): Promise<number> {
+  if (!isStarterFile(what))
+    throw new UsageError(`init ${what}: there is no such file`, "Name one of inventory, job and pipeline.");
+  if (what !== "job" && options.kind !== undefined) throw new UsageError("--kind is for `muster init job`");
+  if (what !== "inventory" && options.from !== undefined) throw new UsageError("--from is for `muster init inventory`");
+  const path = options.output ?? DEFAULT_FILES[what];
+  if (path !== "-") rejectExisting(path);
+  switch (what) {
+    case "inventory": {
+      const { text, unreached } = await draftInventory(words, options, writers);
+      writeAll([{ path, text }], "muster nodes", options, writers);
+      return unreached === 0 ? 0 : 3;
+    }
+    case "job":
+      if (words.length > 1) throw new UsageError("init job takes one script");
+      writeAll(makeJob(path, words[0], parseKind(options.kind)), runHere(path), options, writers);
+      return 0;
+    case "pipeline":
+      if (words.length > 0) throw new UsageError("init pipeline takes no further words");
+      writeAll(makePipeline(path), runHere(path), options, writers);
+      return 0;
+    default:
+      return what satisfies never;
+  }
+}
+
+function isStarterFile(text: string): text is StarterFile {
+  return Object.hasOwn(DEFAULT_FILES, text);
+}
+
+function parseKind(text = "range"): StarterKind {
+  const kind = STARTER_KINDS.find((one) => one === text);
+  if (kind === undefined)
+    throw new UsageError(`--kind ${text}: there is no starter of it`, `Name one of ${STARTER_KINDS.join(", ")}.`);
+  return kind;
+}
+
+/** A job, and the script that it runs if none is named. */
+function makeJob(path: string, named: string | undefined, kind: StarterKind): NewFile[] {
+  const folder = dirname(path);
+  const script = named === undefined ? "worker.py" : relative(folder, named);
+  const name = deriveName(named === undefined ? basename(path, extname(path)) : basename(named, extname(named)), {
+    maxLength: 60,
+    fallback: "job",
+  });
+  const job = { path, text: readJobStarter(kind, { name, script: formatJson(script), file: basename(path) }) };
+  return named === undefined ? [job, { path: join(folder, script), text: readScriptStarter(kind) }] : [job];
+}
+
+/** A pipeline, and a job for its first step where there is none yet. */
+function makePipeline(path: string): NewFile[] {
+  const job = join(dirname(path), DEFAULT_FILES.job);
+  const name = deriveName(basename(path, extname(path)), { maxLength: 60, fallback: "pipeline" });
+  const text = readPipelineStarter({ name, job: DEFAULT_FILES.job, file: basename(path) });
+  return [{ path, text }, ...(existsSync(job) ? [] : makeJob(job, undefined, "range"))];
+}
+
+function runHere(path: string): string {
+  return `muster run -i local ${quote(path)}`;
+}
+
+function rejectExisting(path: string): void {
+  if (!existsSync(path)) return;
+  throw new UsageError(`init: ${path} exists`, "Name another file with -o FILE, or - to print it.");
+}
+
+/** Writes files that do not exist yet, or prints the first one where its path is `-`. */
+function writeAll(files: NewFile[], next: string, { quiet, json }: InitOptions, writers: Writers): void {
+  const [first] = files;
+  if (first?.path === "-") return writers.out(first.text.trimEnd());
+  for (const { path } of files) rejectExisting(path);
+  for (const { path, text } of files) writeNew(path, text);
+  const paths = files.map(({ path }) => path);
+  if (json) writers.out(formatJson({ written: paths.map((path) => resolve(path)), next }, 2));
+  else if (!quiet) writers.out(`written: ${paths.join(", ")}\nnext: ${next}`);
+}
+
+function writeNew(path: string, text: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text, { flag: "wx" });
+  } catch (error) {
+    const refusal = describeSystemError(error);
+    if (refusal === undefined) throw error;
+    throw new MusterError("NOT_WRITTEN", `${path} ${refusal.reason}`);
+  }
+}

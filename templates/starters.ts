@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "./programfolder.js";
+
+/** Kinds of job that there is a starter of, with a small script. */
+export const STARTER_KINDS = ["range", "tasks", "matrix"] as const;
+export type StarterKind = (typeof STARTER_KINDS)[number];
+
+/** The kinds of file that muster has a schema of, and that `muster init` writes. */
+export type StarterFile = "inventory" | "job" | "pipeline";
+
+/** The path of the schema of a kind of file, for editors. */
+export function findSchema(kind: StarterFile): string {
+  return join(projectRoot(), "schemas", `${kind}.json`);
+}
+
+/** Returns the text of a job of this kind. `file`: what it will be called. */
+export function readJobStarter(kind: StarterKind, values: { name: string; script: string; file: string }): string {
+  return fill(`${kind}.yaml`, "job", { NAME: values.name, SCRIPT: values.script, FILE: values.file });
+}
+
+/** Returns the script that the starter of a job runs. */
+export function readScriptStarter(kind: StarterKind): string {
+  return readFileSync(join(projectRoot(), "templates", "starters", `${kind}.py`), "utf8");
+}
+
+/** Returns the text of a pipeline whose first step is a job of kind `range`. */
+export function readPipelineStarter(values: { name: string; job: string; file: string }): string {
+  return fill("pipeline.yaml", "pipeline", { NAME: values.name, JOB: values.job, FILE: values.file });
+}
+
+function fill(name: string, schema: StarterFile, values: Record<string, string>): string {
+  const text = readFileSync(join(projectRoot(), "templates", "starters", name), "utf8");
+  const filled = text.replace(/\b(?:NAME|SCRIPT|JOB|FILE)\b/g, (word) => values[word] ?? word);
+  return `# yaml-language-server: $schema=${findSchema(schema)}\n${filled}`;
+}
