@@ -16,6 +16,7 @@ export const explanation = {
       node: "hera",
       slot: 1,
       state: "running",
+      lines: [],
       live: createBusySlot("rig", 2, 400, progress).running,
     },
   ] as ShownAttempt[],

@@ -4,7 +4,7 @@ import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../execut
 import { reportAttempts, Simulator } from "../../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { RandomRunOutcome } from "./randomrunoutcome.js";
-import { failureOf, slots } from "./schedulefixture.js";
+import { drained, failureOf, slots } from "./schedulefixture.js";
 
 /** The most attempts on one slot, the running one included. */
 const MAX_SLOT_LOAD = 4;
@@ -291,11 +291,6 @@ function middleUnit({ chunk }: Pick<Attempt, "chunk">): bigint | undefined {
 }
 
 /** A GPU of node b. */
-/** A drain of a node that begins, with or without ending what runs there, or that ends. */
-function drained(node: string, now: number): Event {
-  return { type: "nodeDrained", node, reason: now % 3 === 0 ? undefined : "drained", evict: now % 3 === 1 };
-}
-
 function sick(slot: number, lasting: boolean): Event {
   return { type: "slotSick", node: "b", slot, reason: "no clocks", evict: false, lasting };
 }
