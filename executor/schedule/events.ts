@@ -80,6 +80,11 @@ export type Event = Readonly<
   | { type: "nodeDisconnected"; node: string }
   /** The node did not come back in time: its chunks are queued again. */
   | { type: "nodeLost"; node: string }
+  /**
+   * A node gets no new chunks, and `reason` says why; without it, it gets some again. `evict`: what runs there is to end, too. It may
+   * precede the node's joining.
+   */
+  | { type: "nodeDrained"; node: string; reason: string | undefined; evict: boolean }
   /** Another run holds a slot; without `holder`, it is free again. */
   | { type: "slotHeld"; node: string; slot: number; holder?: string }
   /** A slot cannot be used until its node joins again. */
@@ -132,7 +137,7 @@ export type Instruction = Readonly<
   | { do: "drop"; node: string; id: string }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
-  /** End attempts that hang on a sick slot; each comes back as `requeued`. */
+  /** End attempts that hang on a sick slot, or run on a node that is to be empty; each comes back as `requeued`. */
   | { do: "evict"; node: string; ids: readonly string[] }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }

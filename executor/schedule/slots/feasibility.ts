@@ -28,7 +28,10 @@ const checkSick: FeasibilityRule = (_, { health: { sick } }) =>
 const checkQuarantine: FeasibilityRule = (_, { health: { quarantine } }) =>
   refuse(quarantine && `it is quarantined: ${quarantine.reason}`, false);
 
-const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine];
+const checkDrained: FeasibilityRule = (_, { health: { drained } }) =>
+  refuse(drained && `its node is ${drained}`, false);
+
+const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine, checkDrained];
 
 function refuse(reason: string | undefined, lasting: boolean): SlotObjection | undefined {
   return reason === undefined ? undefined : { reason, isPermanent: lasting };
