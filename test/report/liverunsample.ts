@@ -43,7 +43,7 @@ export function createLiveRun(change: Partial<LiveRun> = {}): LiveRun {
     usableSlots: 2,
     collecting: 1,
     nodes: [
-      createLiveNode("rig", { disabledSlots: 1, memoryWaitingSlots: 1, failedAttempts: 1, drained: "drained (fans)" }),
+      createLiveNode("rig", { disabledSlots: 1, memoryWaitingSlots: 1, failedAttempts: 1 }),
       createLiveNode("hera", { state: "away", reason: "no route", slots: 0, running: 0, chunks: 0, units: "0" }),
     ],
     slots: [
