@@ -12,7 +12,7 @@ t.test("text from a node cannot move the cursor of the terminal", async (t) => {
     slots: [],
     reason: "\u001b[2Jgone",
     error: { next: "Look." },
-  } as NodeWorker);
+  } as unknown as NodeWorker);
   progress.nodeWarning({ node } as NodeWorker, "a\u0007b");
   t.same(said, ["rig: away: \\x1b[2Jgone\n    Look.", "rig: a\\x07b"]);
 });
