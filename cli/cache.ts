@@ -8,6 +8,7 @@ import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
 import { agentProgram } from "../templates/nodeprograms.js";
+import { announceDrains } from "./announcedrains.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
 
@@ -20,6 +21,7 @@ export async function cache(word: string | undefined, options: CacheOptions, wri
   const action = parseAction(word, options);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
   const nodes = selectByWorkdir(selectNodes(inventory, options.limit));
+  announceDrains(nodes, options, writers);
   const agent = agentProgram();
   const outcomes = await withProgress(nodes, options, writers, (done) =>
     forEachNode(

@@ -1,14 +1,16 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { UsageError } from "../schemas/errors.js";
 import { addCommonOptions, type SetResult } from "./commonoptions.js";
 import { formatHelpDetails } from "./helptext.js";
 import { addNodeCommands } from "./nodecommands.js";
+import type { RunCommandOptions } from "./options.js";
 import { addRunCommands } from "./runcommands.js";
 import { terminal as writers } from "./terminal.js";
 
 const appendValue = (value: string, before: string[] = []): string[] => [...before, value];
 
 function addRun(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("run").argument("<file>", "a job or a pipeline (see docs/reference.md)"))
+  addCommonOptions(muster.command("run").argument("[file]", "a job or a pipeline (see docs/reference.md)"))
     .summary("run or resume a job or a pipeline")
     .description(
       "Runs a job, or the steps of a pipeline, on the nodes of the inventory and collects every result once. Run the same command again to resume it.",
@@ -23,6 +25,9 @@ function addRun(muster: Command, setResult: SetResult): void {
     .option("--adopt", "stop what another copy of the run directory runs on the nodes, and continue here")
     .option("--provision", "provision nodes that have drifted from the job's playbooks")
     .option("--plan", "show what would run where, and run nothing")
+    .option("--detach", "run in the background, and return once the first node is attached (see muster attach)")
+    .option("--resume-all <dir>", "resume the detached runs in this folder that were interrupted; for @reboot")
+    .addOption(new Option("--background <how>").choices(["new", "resumed"]).hideHelp())
     .option("--set <key=value>", "change a parameter of the job (params.key), or another key", appendValue)
     .option("--range <start:end>", "another range, half-open")
     .option("--from <step>", "pipeline: only this step and its dependents")
@@ -38,6 +43,7 @@ function addRun(muster: Command, setResult: SetResult): void {
           "muster run sieve.yaml --range 0:4294967296",
           "muster run scoring_jobs.json --results . --limit rigs",
           "muster run trials.yaml --set sample_size=350 --fresh",
+          "muster run --detach sieve.yaml",
         ],
         [
           ["0", "done"],
@@ -49,7 +55,20 @@ function addRun(muster: Command, setResult: SetResult): void {
         ],
       ),
     )
-    .action((file, options) => setResult(import("./run.js").then(({ run }) => run(file, options, writers))));
+    .action((file, options) => setResult(startRun(file, options)));
+}
+
+/** Runs a file: here, in the background, or as the process in the background. */
+async function startRun(file: string | undefined, options: RunCommandOptions): Promise<number> {
+  const { resumeAll: folder } = options;
+  if (folder !== undefined) {
+    const { resumeAll } = await import("./resumeall.js");
+    return resumeAll(file, { ...options, resumeAll: folder }, writers);
+  }
+  if (file === undefined) throw new UsageError("run: name a job or a pipeline", "For example: muster run job.yaml");
+  if (options.detach) return (await import("./detach.js")).detach(file, options, writers);
+  if (options.background) return (await import("./runinbackground.js")).runInBackground(file, options, writers);
+  return (await import("./run.js")).run(file, options, writers);
 }
 
 function addMap(muster: Command, setResult: SetResult): void {

@@ -13,6 +13,7 @@ import {
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { announceDrains } from "./announcedrains.js";
 import { handleInterrupt } from "./interrupt.js";
 import { LinePrinter } from "./lineprinter.js";
 import { type CommonOptions, parseDurationOption } from "./options.js";
@@ -36,6 +37,7 @@ export async function exec(command: string[], options: ExecOptions, writers: Wri
   if (options.stream && options.json) throw new UsageError("--stream and --json exclude each other");
   const timeout = parseDurationOption("--timeout", options.timeout);
   const nodes = selectNodes(findInventory(options.inventory, process.env, process.cwd()), options.limit);
+  announceDrains(nodes, options, writers);
   const stdin = options.stdin ? await buffer(process.stdin) : undefined;
   const interrupt = handleInterrupt();
   const argv = options.become ? runAsRoot(command) : command;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
@@ -9,11 +9,10 @@ import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { type LogsOptions, parseTail } from "./logsoptions.js";
+import { readLogTail } from "./logtail.js";
 import { createNodeFilter } from "./nodefilter.js";
 
 const SHOWN_LINES = 10;
-/** Of the end of a log, and of each line that `--tail` asks for beyond the usual ones. */
-const [TAIL_BYTES, LINE_BYTES] = [8 << 10, 200];
 
 /**
  * Prints of each failed chunk of the run in the directory `path` why it failed and the last lines of its stderr, or of its stdout where
@@ -31,14 +30,14 @@ export function printFailedLogs(path: string, options: LogsOptions, writers: Wri
   if (options.json) {
     const documents = failures.map(({ stderr, ...failure }) => ({
       ...failure,
-      stdout: readTail(logs, failure.chunk, "out", tail).join("\n"),
-      stderr: readTail(logs, failure.chunk, "err", tail).join("\n"),
+      stdout: readLogTail(join(logs, `${failure.chunk}.out`), tail).join("\n"),
+      stderr: readLogTail(join(logs, `${failure.chunk}.err`), tail).join("\n"),
     }));
     writers.out(formatJson(documents, 2));
     return 0;
   }
   for (const failure of failures) {
-    const lines = selectOrder(options).map((stream) => readTail(logs, failure.chunk, stream, tail));
+    const lines = selectOrder(options).map((stream) => readLogTail(join(logs, `${failure.chunk}.${stream}`), tail));
     const shown = lines.find((tail) => tail.length > 0) ?? [];
     writers.out([formatFailureHead(failure), ...shown.map((line) => `    ${line}`)].join("\n"));
   }
@@ -58,22 +57,4 @@ function selectByNode(path: string, failures: Failure[], options: LogsOptions): 
 function selectOrder({ out, err }: LogsOptions): readonly LogStream[] {
   if (out === err) return ["err", "out"];
   return LOG_STREAMS.filter((stream) => (stream === "out") === (out === true));
-}
-
-/** Returns the last lines of a log; none where there is none. */
-function readTail(logs: string, chunk: string, stream: LogStream, count: number): string[] {
-  const file = join(logs, `${chunk}.${stream}`);
-  if (!existsSync(file)) return [];
-  const fd = openSync(file, "r");
-  try {
-    const { size } = fstatSync(fd);
-    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES + count * LINE_BYTES));
-    const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
-    return text
-      .trimEnd()
-      .split("\n")
-      .slice(text === "" || count === 0 ? Infinity : -count);
-  } finally {
-    closeSync(fd);
-  }
 }

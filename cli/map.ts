@@ -67,7 +67,7 @@ async function perform(file: string, tasks: MapTask[], options: MapOptions, writ
   const printsResults = options.output === undefined && !options.json;
   const ids = tasks.map(({ id }) => id);
   const results = new ResultPrinter(ids, loaded.job.results?.folder, options.keepOrder === true);
-  return performJob(loaded, options, writers, printsResults ? results : undefined);
+  return performJob(loaded, options, writers, printsResults ? { results } : {});
 }
 
 function printTasks(tasks: MapTask[], { json }: MapOptions, writers: Writers): number {

@@ -152,7 +152,52 @@ function addCache(muster: Command, setResult: SetResult): void {
     .action((action, options) => setResult(import("./cache.js").then(({ cache }) => cache(action, options, writers))));
 }
 
+function addDrain(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("drain").argument("[nodes...]", "NAME, TAG or GLOB (default: list drained nodes)"), [
+    "limit",
+    "verbose",
+  ])
+    .summary("give nodes no new chunks, for maintenance, or list such nodes")
+    .description(
+      "Keeps nodes from getting new chunks, of all runs; runs that are running learn of it within a second. Chunks that run there finish. Drains are kept in .muster-drain.json beside the inventory.",
+    )
+    .option("--reason <text>", "why; every command that shows nodes shows it")
+    .option("--until <time>", "when it ends by itself: 2h, 18:00, or a date such as 2026-12-01")
+    .option("--now", "stop running chunks, too: TERM, then KILL after the job's grace; they run elsewhere")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ['muster drain rig-6600 --reason "new fans" --until 18:00', "muster drain rigs --now", "muster drain"],
+        [
+          ["0", "done"],
+          ["64, 65", "wrong usage, an invalid inventory"],
+        ],
+      ),
+    )
+    .action((nodes, options) => setResult(import("./drain.js").then(({ drain }) => drain(nodes, options, writers))));
+}
+
+function addUndrain(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("undrain").argument("<nodes...>", "NAME, TAG or GLOB"), ["limit", "verbose"])
+    .summary("end the drain of nodes")
+    .description("Lets drained nodes get chunks again; runs that are running learn of it within a second.")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster undrain rig-6600", "muster undrain '*'"],
+        [
+          ["0", "done"],
+          ["64, 65", "wrong usage, an invalid inventory"],
+        ],
+      ),
+    )
+    .action((nodes, options) =>
+      setResult(import("./drain.js").then(({ undrain }) => undrain(nodes, options, writers))),
+    );
+}
+
 /** Adds the commands that look at nodes, or bring them into their state. */
 export function addNodeCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec, addCache]) add(muster, setResult);
+  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec, addCache, addDrain, addUndrain])
+    add(muster, setResult);
 }

@@ -31,6 +31,12 @@ export interface RunCommandOptions extends CommonOptions {
   lockWait?: string;
   /** A file for the textfile collector of node_exporter. */
   metrics?: string;
+  /** Run in the background. */
+  detach?: boolean;
+  /** This process is that of a run in the background. */
+  background?: "new" | "resumed";
+  /** A folder of runs. */
+  resumeAll?: string;
 }
 
 /** Parses the pairs of `--set key=value`. Throws UsageError for a word without a key. */

@@ -19,15 +19,22 @@ import { checkProfileLimits } from "./checkprofilelimits.js";
 import { describeInventory } from "./describeinventory.js";
 import { createLiveDisplay } from "./livedisplay.js";
 import { writeRunMetrics } from "./metricsfile.js";
-import type { RunCommandOptions } from "./options.js";
+import type { CommonOptions, RunCommandOptions } from "./options.js";
 import type { ResultPrinter } from "./resultprinter.js";
 import { handleStopSignals } from "./signals.js";
+import { listenToRun, type StartListener } from "./startlistener.js";
 
 /** A job that was loaded, and the nodes that may work on it. */
 export interface LoadedJob {
   inventory: Inventory;
   nodes: Node[];
   job: Job;
+}
+
+/** What commands other than `muster run` add to a run. `results` prints what chunks print. */
+export interface RunExtras {
+  results?: ResultPrinter;
+  listener?: StartListener;
 }
 
 /**
@@ -38,7 +45,7 @@ export async function performJob(
   { inventory, nodes, job }: LoadedJob,
   options: RunCommandOptions,
   writers: Writers,
-  results?: ResultPrinter,
+  { results, listener }: RunExtras = {},
 ): Promise<number> {
   const notes = checkProfileLimits([job], nodes);
   if (!options.quiet) for (const note of notes) writers.err(note);
@@ -57,6 +64,7 @@ export async function performJob(
   };
   const inspection = await createAdmissionCheck(job, inventory, options.provision === true, onWait);
   const progress = display?.createObserver() ?? createPlainProgress(options, writers);
+  const observer = results === undefined ? progress : results.observe(progress);
   const stop = handleStopSignals(shown);
   try {
     const { summary, wasComplete: already } = await runJob(job, nodes, {
@@ -66,7 +74,7 @@ export async function performJob(
       inventory: inventory.file ?? "local",
       stopSignal: stop.signal,
       isSelected: matchesAnyPattern,
-      observer: results === undefined ? progress : results.observe(progress),
+      observer: listener === undefined ? observer : listenToRun(observer, listener),
       ratesFile: ratesFilePath(inventory.file),
       verifyNode: inspection,
     });
@@ -94,7 +102,8 @@ export function outOf({ out }: RunCommandOptions): string | undefined {
   return out === undefined ? undefined : resolve(out);
 }
 
-function createPlainProgress(options: RunCommandOptions, writers: Writers) {
+/** Returns progress in lines; none where they are not wanted. */
+export function createPlainProgress(options: CommonOptions, writers: Writers) {
   return options.quiet || (options.json && !process.stderr.isTTY) ? silentProgress : new PlainProgress(writers);
 }
 
@@ -119,12 +128,13 @@ function findAggregate({ aggregate }: Job, { directory }: RunSummary): string | 
 }
 
 /** Returns the folder of results in a run directory; undefined if it holds no file. */
-function findOwnResults(directory: string): string | undefined {
+export function findOwnResults(directory: string): string | undefined {
   const folder = join(directory, "results");
   return existsSync(folder) && readdirSync(folder).length > 0 ? folder : undefined;
 }
 
-function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {
+/** Returns the exit status of a run that has ended. `signal`: the status for the signal that interrupted it. */
+export function exitStatusOfRun({ state, session }: RunSummary, signal: number | undefined): number {
   switch (state) {
     case "complete":
       return 0;

@@ -18,6 +18,7 @@ import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { formatLockWait } from "./admissioncheck.js";
+import { announceDrains } from "./announcedrains.js";
 import type { CommonOptions } from "./options.js";
 import { isLive, TablePrinter } from "./tableprinter.js";
 import { withProgress } from "./withprogress.js";
@@ -57,6 +58,7 @@ export async function reportOnNodes(
   writers: Writers,
   documentKeys: object = {},
 ): Promise<NodeReport[]> {
+  announceDrains(nodes, options, writers);
   const names = nodes.map(({ name }) => name);
   const view = { rows: options.verbose ? "all" : "trouble", diffs: options.diff === true } as const;
   const printer = isLive(options) ? new TablePrinter(createDriftTable(names, view), names, writers) : undefined;

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { stdoutPath } from "../executor/job/resultpath.js";
+import { addListener } from "../executor/run/addlistener.js";
 import { readPieces } from "../executor/run/record/readpieces.js";
 import type { RunObserver } from "../executor/run/runobserver.js";
 import { printBytes, waitForStdout } from "./terminal.js";
@@ -28,29 +29,17 @@ export class ResultPrinter {
 
   /** Returns an observer that notifies another one, and prints what has come. */
   observe(observer: RunObserver): RunObserver {
-    return {
-      runStarted: (view, path, leftOut) => {
+    return addListener(observer, {
+      runStarted: (_, path) => {
         this.path = path;
-        observer.runStarted(view, path, leftOut);
         this.update();
       },
-      nodeChanged: (worker) => observer.nodeChanged(worker),
-      slotHolderChanged: (worker, slot, holder) => observer.slotHolderChanged(worker, slot, holder),
-      memoryPressureChanged: (worker) => observer.memoryPressureChanged(worker),
-      nodeWarning: (worker, message) => observer.nodeWarning(worker, message),
-      notice: (message) => observer.notice(message),
-      attemptFailed: (failure) => observer.attemptFailed(failure),
-      recheckDiffered: (differing) => observer.recheckDiffered(differing),
       chunkFailed: (failure) => {
-        observer.chunkFailed(failure);
         this.waiting.set(failure.chunk, "failed");
         this.printReady();
       },
-      chunksCommitted: () => {
-        observer.chunksCommitted();
-        this.update();
-      },
-    };
+      chunksCommitted: () => this.update(),
+    });
   }
 
   /** Prints what has not been printed of the run in the directory `path`, which has ended. Resolves when it is written. */

@@ -10,15 +10,24 @@ import { readSource } from "../schemas/parsesource.js";
 import type { Source } from "../schemas/source.js";
 import { parseRangeOption, parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
 import { type LoadedJob, outOf, performJob } from "./performjob.js";
+import type { StartListener } from "./startlistener.js";
 
-/** `muster run FILE`: checks everything, runs the job or the pipeline, and prints the result. Returns the exit status. */
-export async function run(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
+/**
+ * `muster run FILE`: checks everything, runs the job or the pipeline, and prints the result. `listener` is notified of the start. Returns
+ * the exit status.
+ */
+export async function run(
+  file: string,
+  options: RunCommandOptions,
+  writers: Writers,
+  listener?: StartListener,
+): Promise<number> {
   const loaded = await loadJobFile(file, options);
   if (loaded.kind === "pipeline") {
     const { runPipelineFile } = await import("./runpipeline.js");
-    return runPipelineFile(resolve(file), options, writers);
+    return runPipelineFile(resolve(file), options, writers, listener);
   }
-  return performJob(loaded, options, writers);
+  return performJob(loaded, options, writers, { listener });
 }
 
 /** What FILE is: a pipeline, or a job with the nodes that it may run on. */

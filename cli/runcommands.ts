@@ -122,7 +122,65 @@ function addLogs(muster: Command, setResult: SetResult): void {
     );
 }
 
+function addAttach(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("attach")
+      .argument("[run]", "a run directory, or the name of a run in ./runs (default: the only one that is running)"),
+    ["inventory", "limit", "verbose"],
+  )
+    .summary("show a run that is running, as `muster run` shows it")
+    .description(
+      "Shows the live view of a run that was started elsewhere, with `muster run --detach` or in another terminal, until it ends, and then its summary. It reads the run directory alone. Ctrl-C ends this command; the run goes on.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster attach", "muster attach runs/sieve", "muster attach sieve --no-color"],
+        [
+          ["0", "the run is done"],
+          ["3", "some chunks failed, or the run stopped; the rest is kept"],
+          ["64, 65", "wrong usage, a damaged run directory"],
+          ["69", "no usable node"],
+          ["130", "interrupted: this command (the run goes on), or the run"],
+        ],
+      ),
+    )
+    .action((run, options) => setResult(import("./attach.js").then(({ attach }) => attach(run, options, writers))));
+}
+
+function addWhy(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("why")
+      .argument("<run>", "a run directory, or the name of a run in ./runs")
+      .argument("<chunk>", "the id of the chunk; of a range, also one of its units"),
+    ["limit", "quiet", "verbose"],
+  )
+    .summary("explain one chunk: its attempts, where it runs or waits, and why")
+    .description(
+      "Shows each attempt at a chunk with its place, times, end and last lines; where the chunk runs now and why there, or that it waits; and every rule that refuses each slot. It reads the run directory and the inventory, and connects to nothing.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster why sieve 0-10000",
+          "muster why sieve 123456           the chunk with this unit",
+          "muster why analysis/trials trial=3 --json",
+        ],
+        [
+          ["0", "done"],
+          ["64, 65", "wrong usage, a damaged run directory"],
+        ],
+      ),
+    )
+    .action((run, chunk, options) =>
+      setResult(import("./why.js").then(({ why }) => why(run, chunk, options, writers))),
+    );
+}
+
 /** Adds the commands that look at runs, or end them. */
 export function addRunCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addStatus, addReport, addCancel, addLogs]) add(muster, setResult);
+  for (const add of [addStatus, addAttach, addReport, addCancel, addLogs, addWhy]) add(muster, setResult);
 }

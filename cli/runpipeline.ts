@@ -32,9 +32,18 @@ import {
 import { printPipelinePlan } from "./pipelineplan.js";
 import { runFromCron } from "./runfromcron.js";
 import { handleStopSignals } from "./signals.js";
+import { listenToPipeline, type StartListener } from "./startlistener.js";
 
-/** `muster run PIPELINE`: checks everything, runs the steps and prints the result. Returns the exit status. */
-export async function runPipelineFile(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
+/**
+ * `muster run PIPELINE`: checks everything, runs the steps and prints the result. `listener` is notified of the start. Returns the exit
+ * status.
+ */
+export async function runPipelineFile(
+  file: string,
+  options: RunCommandOptions,
+  writers: Writers,
+  listener?: StartListener,
+): Promise<number> {
   if (options.range !== undefined)
     throw new UsageError("--range is for jobs", "In a pipeline a step has its own `range`.");
   if (options.results !== undefined)
@@ -53,7 +62,7 @@ export async function runPipelineFile(file: string, options: RunCommandOptions, 
   if (options.cron) return runFromCron(loaded, options, writers);
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   rejectCronOnlyOptions(options);
-  return runNow(loaded, notes, options, writers);
+  return runNow(loaded, notes, options, writers, listener);
 }
 
 async function runNow(
@@ -61,12 +70,14 @@ async function runNow(
   notes: string[],
   options: RunCommandOptions,
   writers: Writers,
+  listener: StartListener | undefined,
 ): Promise<number> {
   const { pipeline, selection } = loaded;
   const isSilent = options.quiet === true || options.json === true;
   const display = await createLiveDisplay({ ...options, quiet: isSilent });
   const shown = display?.writers(writers) ?? writers;
   const print = isSilent ? () => {} : (line: string) => shown.err(line);
+  const observer = createObserver(pipeline, display, isSilent, print);
   const stop = handleStopSignals(shown);
   try {
     const out = options.out === undefined ? undefined : resolve(options.out);
@@ -75,7 +86,7 @@ async function runNow(
       createPipelineContext(loaded, path, options, stop.signal),
       selection,
       createPlaybookRunner(loaded, options, print),
-      createObserver(pipeline, display, isSilent, print),
+      listener === undefined ? observer : listenToPipeline(observer, listener),
     );
     display?.end();
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));

@@ -7,6 +7,7 @@ import { readSource } from "../schemas/parsesource.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import { createInvalidFileError } from "../schemas/violations.js";
+import { drainsFilePath, readDrains } from "./drains.js";
 import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
@@ -75,10 +76,14 @@ export type InventoryOrigin =
   | "./inventory.yml"
   | "embedded";
 
-/** Loads and validates an inventory file. Throws InvalidFileError with every problem found. */
+/** Loads and validates an inventory file, with the drains of its nodes. Throws InvalidFileError with every problem found. */
 export function loadInventory(file: string): Inventory {
   const path = resolve(file);
-  return parseInventory(readSource(file), path);
+  const inventory = parseInventory(readSource(file), path);
+  const drains = readDrains(drainsFilePath(path), Date.now());
+  if (drains.size === 0) return inventory;
+  const nodes = inventory.nodes.map((node) => ({ ...node, drain: drains.get(node.name) }));
+  return { ...inventory, nodes };
 }
 
 /** An inventory of this machine only: a local connection, no GPUs, one CPU slot per core. */

@@ -1,3 +1,5 @@
+import type { Drain } from "./drains.js";
+
 /** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
   name: string;
@@ -18,6 +20,8 @@ export interface Profile {
 /** A machine as the inventory describes it, with defaults and profile merged in. Nothing here has been checked on the machine. */
 export interface Node {
   name: string;
+  /** Why it gets no new chunks, as of when the inventory was read; undefined = it gets some. */
+  drain?: Drain;
   connection: "ssh" | "local";
   /** An IP address, a DNS name, or an alias of ~/.ssh/config. */
   host: string;

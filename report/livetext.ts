@@ -104,10 +104,11 @@ export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
 
 /** Returns the state of a node: how many of its slots run, what it has done in this session, and what is wrong. */
 export function formatNodeState(node: LiveNode, sessionSeconds: number): string {
-  const { state, reason, slots, running, chunks, failedAttempts, disabledSlots, memoryWaitingSlots } = node;
+  const { state, reason, slots, running, chunks, failedAttempts, disabledSlots, memoryWaitingSlots, drained } = node;
   if (state !== "live") return toOneLine(`${state}${reason === undefined ? "" : `: ${reason}`}`);
   const parts = [formatRunning(running, slots), `${formatCount(chunks)} done`];
   if (chunks > 0 && sessionSeconds > 0) parts.push(formatRate(Number(node.units) / sessionSeconds));
+  if (drained !== undefined) parts.push(toOneLine(drained));
   if (disabledSlots > 0) parts.push(`${pluralize(disabledSlots, "slot")} disabled`);
   if (memoryWaitingSlots > 0) parts.push(formatMemoryWait(memoryWaitingSlots));
   if (failedAttempts > 0) parts.push(`${formatCount(failedAttempts)} failed`);

@@ -132,12 +132,13 @@ function renderNode(
 }
 
 function listNodeParts(node: LiveNode, sessionSeconds: number): StyledPart[][] {
-  const { slots, running, chunks, units, failedAttempts, disabledSlots, memoryWaitingSlots } = node;
+  const { slots, running, chunks, units, failedAttempts, disabledSlots, memoryWaitingSlots, drained } = node;
   return [
     [[`${running}/${slots} running`, "plain"]],
     [[`${formatCount(chunks)} done`, chunks === 0 ? "quiet" : "good"]],
     chunks === 0 ? [] : [[formatRate(Number(units) / Math.max(0.001, sessionSeconds)), "plain"]],
     failedAttempts === 0 ? [] : [[`${formatCount(failedAttempts)} failed`, "bad"]],
+    drained === undefined ? [] : [[toOneLine(drained), "bad"]],
     disabledSlots === 0 ? [] : [[`${pluralize(disabledSlots, "slot")} disabled`, "bad"]],
     memoryWaitingSlots === 0 ? [] : [[formatMemoryWait(memoryWaitingSlots), "quiet"]],
   ];

@@ -1,4 +1,5 @@
 import type { NodeFacts } from "../fleet/allfacts.js";
+import { describeDrain } from "../fleet/drains.js";
 import type { Facts, Gpu } from "../fleet/facts.js";
 import type { GpuHealth } from "../fleet/gpus/gpuhealth.js";
 import { MAX_CLOCK_OFFSET_SECONDS } from "../playbooks/host.js";
@@ -45,8 +46,8 @@ export function formatNodeLine(look: NodeFacts): string {
 /** Returns the result as one JSON document. */
 export function buildNodesDocument(looks: NodeFacts[]) {
   const nodes = looks.map((look) => {
-    const { name, host, connection, profile, tags } = look.node;
-    const base = { node: name, host, connection, profile: profile.name, tags };
+    const { name, host, connection, profile, tags, drain } = look.node;
+    const base = { node: name, host, connection, profile: profile.name, tags, drain: drain ?? null };
     if (!("error" in look))
       return { ...base, usable: true, hostKey: look.hostKey ?? null, ...look.facts, gpuHealth: toHealthRecord(look) };
     const { code, message, next } = look.error;
@@ -64,7 +65,9 @@ function toHealthRecord({ gpuHealth }: { gpuHealth?: GpuHealth }) {
 
 function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all", now: number): string[] {
   const { node } = look;
-  if ("error" in look) return [formatRow(widest, [node.name, "not usable"]), ...formatError(look.error, node.name)];
+  const drain = node.drain === undefined ? [] : indentLines(`! ${describeDrain(node.drain)}`);
+  if ("error" in look)
+    return [formatRow(widest, [node.name, "not usable"]), ...drain, ...formatError(look.error, node.name)];
   const { facts } = look;
   const cells = [
     node.name,
@@ -78,7 +81,7 @@ function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all
   if (node.connection === "ssh") lines.push(`host key ok${look.hostKey === undefined ? "" : `: ${look.hostKey}`}`);
   if (facts.booted !== null) lines.push(`booted ${formatBootTime(facts.booted)}`);
   if (detail === "all") lines.push(...formatDetails(facts));
-  return [formatRow(widest, cells), ...lines.flatMap(indentLines)];
+  return [formatRow(widest, cells), ...drain, ...lines.flatMap(indentLines)];
 }
 
 /** Returns a line for each kind of GPU with the PCI addresses of all GPUs of that kind. */

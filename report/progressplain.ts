@@ -4,7 +4,8 @@ import type { ExcludedNode } from "../executor/run/record/runsummary.js";
 import type { RunObserver, RunView } from "../executor/run/runobserver.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { FailureDigest } from "./failuredigest.js";
-import { pluralize, toPrintableText } from "./format.js";
+import { toPrintableText } from "./format.js";
+import { formatNodeChange } from "./journaltext.js";
 import { formatMemoryWait } from "./livetext.js";
 import { formatTotalProgress } from "./progresstext.js";
 import { formatMismatch } from "./summarytext.js";
@@ -43,10 +44,9 @@ export class PlainProgress implements RunObserver {
   }
 
   nodeChanged(worker: NodeWorker): void {
-    const { name } = worker.node;
-    if (worker.state === "live") this.print(`${name}: ${pluralize(worker.slots.length, "slot")}`);
-    else
-      this.print(`${name}: ${worker.state}: ${worker.reason}${worker.error?.next ? `\n    ${worker.error.next}` : ""}`);
+    const { node, state, slots, reason, error } = worker;
+    const advice = state !== "live" && error?.next ? `\n    ${error.next}` : "";
+    this.print(`${formatNodeChange(node.name, state, slots.length, reason)}${advice}`);
   }
 
   slotHolderChanged(worker: NodeWorker, slot: number, holder: string | undefined): void {

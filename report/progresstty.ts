@@ -75,7 +75,10 @@ export class TtyProgress {
   private render(frame: ViewFrame): string[] {
     if (this.pipeline !== undefined) {
       const pipeline = this.pipeline();
-      const running = pipeline.running.map((step) => ({ ...step, live: this.runs.get(step.name)?.current }));
+      const running = pipeline.running.map((step) => ({
+        ...step,
+        live: this.runs.get(step.name)?.current ?? step.live,
+      }));
       return renderPipeline({ ...pipeline, running }, frame);
     }
     return [...this.runs.values()].flatMap(({ current }) => renderRun(current, current.name, frame));

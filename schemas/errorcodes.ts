@@ -1,4 +1,4 @@
-/** The exit status of the command that ends with an error of each code (README.md has the table of statuses). */
+/** The exit status of the command that ends with an error of each code (docs/failures.md has the table of statuses). */
 export const EXIT_STATUS = {
   // Partly: the rest is done and kept.
   CORRUPT: 3,

@@ -21,7 +21,7 @@ interface ErrorDetails {
 }
 
 /**
- * An error that a user can act on. `code` identifies it, `exitStatus` is the exit status of the command (see the table in README.md),
+ * An error that a user can act on. `code` identifies it, `exitStatus` is the exit status of the command (see the table in docs/failures.md),
  * and `next` is the next action. Only cli/main.ts prints it.
  */
 export class MusterError extends Error {

@@ -9,7 +9,7 @@ interface Kept {
   kinds: Record<string, { slots: Record<string, { rate: number }> }>;
 }
 
-/** Every row of README.md's table "Coming from the Python coordinators" is run here, on this machine alone. */
+/** Every row of the first table of docs/from-python-coordinators.md is run here, on this machine alone. */
 const ROWS: Record<string, (t: Test) => Promise<void>> = {
   "coordinator.py --seed-start A --seed-end B": async (t) => {
     const ran = await run("sieve/job.yaml", "--range", "271000:272000", "--out", "a");
@@ -160,8 +160,8 @@ const inventory = shop.write(
 );
 t.teardown(() => shop.remove());
 
-const readme = readFileSync(join(projectRoot(), "README.md"), "utf8");
-const table = readme.slice(readme.indexOf("## Coming from")).split("\n## ")[0]!;
+const page = readFileSync(join(projectRoot(), "docs/from-python-coordinators.md"), "utf8");
+const table = page.slice(page.indexOf("| today |")).split("\n\n")[0]!;
 const rows = table.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| today"));
 
 t.test("every row of the table is tested, and every test has a row", async (t) => {

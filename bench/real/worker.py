@@ -3,7 +3,7 @@
     worker.py [--report] START END FILE
 
 cluster.json beside it has the speed of each GPU of each node over time, and the time that loading takes. With --report it shares
-its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in README.md). A GPU has one worker at a
+its progress, so that idle slots may take what it has not begun (see $MUSTER_RANGE in docs/worker-protocol.md). A GPU has one worker at a
 time: a worker fails where another one has its GPU.
 """
 import contextlib

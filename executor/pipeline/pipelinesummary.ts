@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunSummary } from "../run/record/runsummary.js";
 import type { PipelineState } from "./pipelinejournal.js";
@@ -36,4 +36,14 @@ export function writePipelineSummary(summary: PipelineSummary): void {
   const file = join(summary.directory, "summary.json");
   writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
   renameSync(`${file}.partial`, file);
+}
+
+/** Returns the summary in a run directory; undefined if there is none, or if summary.json holds something else. */
+export function readPipelineSummary(path: string): PipelineSummary | undefined {
+  try {
+    const summary = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as PipelineSummary;
+    return typeof summary.state === "string" && Array.isArray(summary.steps) ? summary : undefined;
+  } catch {
+    return undefined;
+  }
 }

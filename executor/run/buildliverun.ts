@@ -46,13 +46,16 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
   clock.update();
   const load = collectLoad(sources);
   const slots: LiveSlot[] = [];
+  const drained = new Map<string, string>();
   let slotCount = 0;
-  for (const slot of schedule.slots())
+  for (const slot of schedule.slots()) {
+    if (slot.health.drained !== undefined) drained.set(slot.node, slot.health.drained);
     if (++slotCount <= MAX_LIVE_SLOTS) slots.push(describeSlot(slot, load.bySlot.get(slot.key), sources));
+  }
   const units = job.units - counters.units - counters.failedUnits - load.units;
   const perUnit = schedule.secondsPerUnit();
   const overhead = schedule.costlyOverhead;
-  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => describeNode(worker, counters, load.byNode));
+  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => describeNode(worker, counters, load.byNode, drained));
   const omitted = { nodes: workers.length - nodes.length, slots: slotCount - slots.length };
   return {
     version: LIVE_VERSION,
@@ -135,7 +138,8 @@ function findReason({ broken, health, holder, isMemoryShort, home }: SlotState):
   if (!isConnected(home)) return "its node is not connected";
   if (holder !== undefined) return `waits for ${holder}`;
   if (isMemoryShort) return "waits for memory";
-  return broken ?? health.sick?.reason ?? health.quarantine?.reason;
+  const drained = health.drained && `its node is ${health.drained}`;
+  return broken ?? drained ?? health.sick?.reason ?? health.quarantine?.reason;
 }
 
 function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock }: LiveSources): LiveAttempt {
@@ -159,8 +163,14 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
   };
 }
 
-function describeNode(worker: NodeWorker, counters: RunCounters, running: Map<string, number>): LiveNode {
+function describeNode(
+  worker: NodeWorker,
+  counters: RunCounters,
+  running: ReadonlyMap<string, number>,
+  drains: ReadonlyMap<string, string>,
+): LiveNode {
   const { name } = worker.node;
+  const drained = drains.get(name);
   const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
   const reason = worker.state === "connecting" ? worker.firstContact.describeDelay() : worker.reason;
   return {
@@ -171,6 +181,7 @@ function describeNode(worker: NodeWorker, counters: RunCounters, running: Map<st
     running: running.get(name) ?? 0,
     disabledSlots: [...disabledSlots.values()].filter(({ back }) => !back).length,
     memoryWaitingSlots: worker.memoryWaitingSlots,
+    ...(drained === undefined ? {} : { drained }),
     chunks,
     units: `${units}`,
     failedAttempts,

@@ -55,7 +55,7 @@ export class Coordinator {
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
     this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
-    const likely = nodes.filter(({ name }) => !learnedRates.absent?.includes(name));
+    const likely = nodes.filter(({ name, drain }) => !drain && !learnedRates.absent?.includes(name));
     const expected = expectNodes(job, likely, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;
     const pending = rechecks.pending;
@@ -113,7 +113,8 @@ export class Coordinator {
     return this.scheduler.inFlightCount;
   }
 
-  private event(event: Event): void {
+  /** Passes an event to the scheduler. */
+  event(event: Event): void {
     this.perform(this.scheduler.handle(event, monotonicSeconds()));
   }
 

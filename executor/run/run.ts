@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
+import { drainsFilePath } from "../../fleet/drains.js";
 import { formatAddress, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
@@ -10,6 +11,7 @@ import { createLiveSource } from "./buildliverun.js";
 import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebudget.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
+import { DrainWatch } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
 import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
@@ -74,6 +76,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     adopt: options.adopt,
   });
   let live: LiveFile | undefined;
+  let drains: DrainWatch | undefined;
   try {
     const newer = options.out === undefined && !options.fresh ? findFreshRun(directory.path) : undefined;
     if (newer !== undefined) options.observer.notice(describeFreshRun(newer));
@@ -125,16 +128,25 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await directory.journal.flush();
     live = new LiveFile(directory.path, createLiveSource(coordinator));
     observer.runStarted(live, directory.path, leftOut);
+    drains = new DrainWatch(drainsFilePath(findInventoryFile(options.inventory)), coordinator, observer);
+    drains.start();
     const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learned());
+    drains.stop();
     const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error, directory.results.path);
   } finally {
+    drains?.stop();
     live?.close();
     directory.close();
   }
+}
+
+/** Returns the file that a value of `-i` names; undefined for this machine alone. */
+function findInventoryFile(inventory: string): string | undefined {
+  return inventory === "local" ? undefined : inventory;
 }
 
 /** Whether no chunk has succeeded, so that its programs may be at fault. Only the files that the run keeps would be checked. */

@@ -86,6 +86,11 @@ export type Event = Readonly<
   | { type: "nodeDisconnected"; node: string }
   /** The node did not come back in time: its chunks are queued again. */
   | { type: "nodeLost"; node: string }
+  /**
+   * A node gets no new chunks, and `reason` says why; without it, it gets some again. `evict`: what runs there is to end, too. It may
+   * precede the node's joining.
+   */
+  | { type: "nodeDrained"; node: string; reason: string | undefined; evict: boolean }
   /** Another run holds a slot; without `holder`, it is free again. */
   | { type: "slotHeld"; node: string; slot: number; holder?: string }
   /** A slot cannot be used until its node joins again. */
@@ -101,11 +106,10 @@ export type Event = Readonly<
   /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
   /**
-   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the loading of
-   * a warm worker. `end`: where its chunk ends, if it was
-   * split.
+   * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the
+   * `loading` of a warm worker (seconds), whose first chunk it was. `end`: where its chunk ends, if it was split.
    */
-  | { type: "finished"; attempt: string; seconds: number; end?: bigint }
+  | { type: "finished"; attempt: string; seconds: number; loading?: number; end?: bigint }
   /**
    * The answer to the instruction `split`: where the chunk ends now; undefined = the program cannot be split, or is `busy`
    * at the moment.
@@ -139,7 +143,7 @@ export type Instruction = Readonly<
   | { do: "drop"; node: string; id: string }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
-  /** End attempts that hang on a sick slot; each comes back as `requeued`. */
+  /** End attempts that hang on a sick slot, or run on a node that is to be empty; each comes back as `requeued`. */
   | { do: "evict"; node: string; ids: readonly string[] }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }

@@ -3,6 +3,7 @@ import type { IssueAttemptId } from "./attempts/attemptids.js";
 import { AttemptStarter } from "./attempts/attemptstarter.js";
 import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
+import { NodeDrains } from "./attempts/nodedrains.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
@@ -51,6 +52,7 @@ export class Scheduler {
   private readonly splitter: Splitter;
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
+  private readonly nodeDrains: NodeDrains;
   private readonly halting: HaltPolicy;
   private readonly starter: AttemptStarter;
   private isOpen = false;
@@ -93,6 +95,7 @@ export class Scheduler {
     const { pool, attempts, retryQueue, quarantine, rates, recomputations } = this;
     this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations);
     this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
+    this.nodeDrains = new NodeDrains(this.pool, this.attempts, this.requeuer);
     this.splitter = new Splitter(job, attempts, retryQueue, rates, recomputations);
     this.reattacher = new Reattacher(
       job,
@@ -154,7 +157,10 @@ export class Scheduler {
       case "nodeJoined":
         this.chunkSizer.removeExpected(event.node);
         this.halting.recordJoin(event.node);
-        return this.reattacher.handleJoin(event, now);
+        this.nodeDrains.markSlots(event.node, event.slots);
+        return [...this.reattacher.handleJoin(event, now), ...this.nodeDrains.clear(event.node)];
+      case "nodeDrained":
+        return this.nodeDrains.handle(event);
       case "nodeDisconnected":
         this.chunkSizer.expectBack(event.node);
         this.pool.disconnectNode(event.node, now);
@@ -176,6 +182,7 @@ export class Scheduler {
         this.attempts.markStarted(event.attempt, now);
         return [];
       case "finished":
+        if (event.loading !== undefined) this.rates.recordLoading(event.loading);
         return this.finish(event.attempt, event.seconds, event.end, now);
       case "split":
         return this.splitter.split(event.attempt, event.end, now, event.busy);

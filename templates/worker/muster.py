@@ -39,12 +39,11 @@ MAX_TEXT_CHARS = 200  # of the text beside a progress
 class Chunk:
     """One execution of a chunk. `start` and `end`: its half-open range, or None where the job has none; `ranges` lowers `end` when
     muster gives the rest to another slot. `inputs`: the job's `inputs` as paths. `out`: the folder for outputs. `state`: the folder of
-    its state, or None where the job keeps none. `gpu`: the index of
-    its GPU on the node, or None; the process sees this GPU as device 0. `attempt`: 1 for the first one. `deadline`: when its timeout
-    comes, as time.monotonic() counts, or None."""
+    its state, or None where the job keeps none. `gpu`: the index of its GPU on the node, or None; the process sees this GPU as device 0.
+    `attempt`: 1 for the first one. `deadline`: when its timeout comes, as time.monotonic() counts, or None."""
 
     def __init__(self, variables: Mapping[str, str], args: List[str]):
-        self._variables, self._reported_at = variables, 0.0
+        self._variables, self._reported_at, self._has_begun = variables, 0.0, False
         self.id = variables["MUSTER_CHUNK"]
         self.start, self.end = _integer(variables.get("MUSTER_START")), _integer(variables.get("MUSTER_END"))
         self.params: Dict[str, Any] = json.loads(variables.get("MUSTER_PARAMS") or "{}")
@@ -68,7 +67,9 @@ class Chunk:
         return self._take_blocks(self.start, self.end, step)
 
     def _take_blocks(self, begun: int, end: int, step: int) -> Iterator[range]:
-        path = self._variables.get("MUSTER_RANGE")
+        # In a second pass muster must not give away what the first one has computed.
+        path = None if self._has_begun else self._variables.get("MUSTER_RANGE")
+        self._has_begun = True
         file = None if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             while True:
@@ -120,10 +121,17 @@ class Chunk:
         sys.exit(reason)
 
 
+_was_called = False
+
+
 def chunks() -> Iterator[Chunk]:
     """The chunks that this process computes: one after another under `worker: warm`, exactly one otherwise. Each iteration of the
     loop is a chunk; when the next one is asked for, the outputs of the last one must be complete. An error that leaves the loop
-    fails the chunk."""
+    fails the chunk. RuntimeError where it was called before, and in a process that was forked from a worker."""
+    global _was_called
+    if _was_called:
+        raise RuntimeError("muster.chunks() was called before: one loop over it takes all chunks of this process")
+    _was_called = True
     # Removed, so that a program that this one starts takes no chunks.
     if os.environ.pop("MUSTER_DESCRIPTORS", None):
         yield from _take_chunks()
@@ -136,6 +144,7 @@ def chunks() -> Iterator[Chunk]:
 def _take_chunks() -> Iterator[Chunk]:
     """Takes chunks from the agent until it has no more (docs/worker-protocol.md). Arguments, environment, working directory, stdout
     and stderr are those of the chunk during its iteration."""
+    pid = os.getpid()
     for fd in (CHUNKS_DESCRIPTOR, ANSWERS_DESCRIPTOR):
         os.set_inheritable(fd, False)
     with os.fdopen(CHUNKS_DESCRIPTOR, "rb", closefd=False) as lines:
@@ -145,7 +154,9 @@ def _take_chunks() -> Iterator[Chunk]:
             if word != b"chunk":
                 continue  # of a later version
             yield _enter_chunk(os.fsdecode(folder))
-            _flush()
+            if os.getpid() != pid:
+                raise RuntimeError("a process that was forked from a worker asks for a chunk: end it with os._exit")
+            _leave_chunk()
             os.write(ANSWERS_DESCRIPTOR, b"done " + folder + b"\n")
 
 
@@ -163,6 +174,15 @@ def _enter_chunk(folder: str) -> Chunk:
     os.environ.update(described["env"])
     sys.argv[1:] = described["args"]
     return Chunk(dict(os.environ), list(described["args"]))
+
+
+def _leave_chunk() -> None:
+    """What is printed before the next chunk is nobody's: nothing limits a log that has been collected."""
+    _flush()
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for fd in (1, 2):
+        os.dup2(null, fd)
+    os.close(null)
 
 
 def _flush() -> None:

@@ -47,7 +47,7 @@ t.test("fish", { skip: missing("fish") }, async () => {
   const env = { ...process.env, HOME: shop.folder };
   await checkCases((typed) => {
     const line = ["muster", ...typed].join(" ");
-    const offered = execFileSync("fish", ["-c", `source ${script}; complete -C '${line}'`], {
+    const offered = execFileSync("fish", ["--no-config", "-c", `source ${script}; complete -C '${line}'`], {
       cwd: shop.folder,
       env,
       encoding: "utf8",

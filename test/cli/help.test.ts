@@ -7,9 +7,10 @@ import { runMuster, TestFolder } from "./startmuster.js";
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
-const COMMANDS = "run provision verify status report cancel logs schedule doctor nodes exec validate completion".split(
-  " ",
-);
+const COMMANDS =
+  "run provision verify status attach report cancel logs why schedule doctor nodes exec drain undrain validate completion".split(
+    " ",
+  );
 
 t.test("help fits 80 columns, and has examples", async (t) => {
   for (const words of [[], ...COMMANDS.map((name) => [name])]) {

@@ -1,5 +1,8 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
+import { runMuster, startMuster } from "../cli/startmuster.js";
 import type { LabNode } from "../lab/lab.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
@@ -11,7 +14,7 @@ import {
   countRepeatedChunks,
   findAgentPid,
 } from "./checks.js";
-import { KnownJob } from "./knownjob.js";
+import { KnownJob, watchMuster } from "./knownjob.js";
 import { createMulberry32 } from "./mulberry32.js";
 
 const { skip, shop, lab, inventory } = await shareLab(t, { nodes: 2, gpus: 2 }, "looking into nodes");
@@ -63,5 +66,100 @@ t.test("a node is powered off and on while warm workers run there", { skip }, as
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
+  await checkNodes(t, lab.nodes);
+});
+
+/** Writes a job whose worker is `body` in a loop over its chunks, with a module and a package beside it. */
+function writeProject(name: string, body: string, job: Record<string, unknown>): string {
+  shop.write(`${name}/model/__init__.py`, "");
+  shop.write(`${name}/model/square.py`, "def square(n): return n * n\n");
+  const script = `import muster, os, sys, time\nfor chunk in muster.chunks():\n${body.replaceAll(/^/gm, "    ")}\n`;
+  shop.write(`${name}/worker.py`, script);
+  shop.write(`${name}/.project-root`, "");
+  return shop.write(`${name}/job.yaml`, { name, script: "worker.py", worker: "warm", outputs: ["r.json"], ...job });
+}
+
+t.test("a cancelled run of warm workers is resumed from the states that they saved", { skip }, async (t) => {
+  const file = writeProject(
+    "warmstate",
+    `from model.square import square  # loaded by the first chunk
+n, log, gate = int(chunk.args[0]), chunk.args[1], chunk.args[2]
+current = chunk.state / "current"
+if current.exists():
+    step = int((chunk.state / current.read_text() / "step").read_text())
+    with open(log, "a") as file: file.write("%d from %d\\n" % (n, step))
+else:
+    (chunk.state / "s1").mkdir()
+    (chunk.state / "s1" / "step").write_text("%d" % (100 + n))
+    (chunk.state / "new").write_text("s1")
+    (chunk.state / "new").rename(current)
+    with open(log, "a") as file: file.write("%d saved\\n" % n)
+    while n > 2 and not os.path.exists(gate): time.sleep(0.02)
+chunk.write("r.json", square(n))`,
+    {
+      kind: "matrix",
+      matrix: { n: [0, 8] },
+      args: ["{n}", "/var/tmp/warmstate.log", "/var/tmp/warmstate.go"],
+      state: true,
+      needs: { gpus: 1 },
+    },
+  );
+  const log = () =>
+    lab.nodes
+      .map((node) => join(node.root, "var/tmp/warmstate.log"))
+      .flatMap((file) => (existsSync(file) ? readFileSync(file, "utf8") : []))
+      .join("");
+  const run = watchMuster(startMuster(["run", file, "-i", inventory], { cwd: shop.folder }));
+  const isWaiting = () => [...log().matchAll(/^[3-7] saved$/gm)].length === 4;
+  await waitUntil("four chunks wait", isWaiting, 60);
+  const cancelled = await runMuster(["cancel", join(shop.folder, "warmstate/runs/warmstate"), "-i", inventory]);
+  t.equal(cancelled.code, 0, cancelled.err);
+  await run.ended;
+  await checkNodes(t, lab.nodes);
+  for (const node of lab.nodes) writeFileSync(join(node.root, "var/tmp/warmstate.go"), "");
+  const ran = await runMuster(["run", file, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  const results = Array.from({ length: 8 }, (_, n) =>
+    Number(readFileSync(join(shop.folder, `warmstate/runs/warmstate/results/n=${n}/r.json`), "utf8")),
+  );
+  t.same(results, [0, 1, 4, 9, 16, 25, 36, 49]);
+  const waiting = [...log().matchAll(/^(\d) saved$/gm)]
+    .map(([, n]) => n!)
+    .filter((n) => Number(n) > 2)
+    .slice(0, 4);
+  for (const n of waiting) t.match(log(), new RegExp(`^${n} from 10${n}$`, "m"));
+  await checkNodes(t, lab.nodes);
+});
+
+t.test("floods and timeouts of warm workers cost their chunks' attempts only", { skip }, async (t) => {
+  const file = writeProject(
+    "warmflood",
+    `n = int(chunk.args[0])
+first = chunk.attempt == 1
+print("load", chunk.args[1])
+if n % 4 == 1:
+    for _ in range(300): print("x" * 9999); print("y" * 9999, file=sys.stderr)
+if n % 8 == 2 and first: time.sleep(60)
+if n % 8 == 6 and first:
+    while True: os.write(4, b"hello\\n" * 1000)
+chunk.write("r.json", [n, chunk.args[1]])`,
+    {
+      kind: "matrix",
+      matrix: { model: ["a", "b"], n: [0, 16] },
+      args: ["{n}", "{model}"],
+      isolate_by: "model",
+      timeout: "3s",
+      grace: "1s",
+      retry: { attempts: 3, backoff: 0.1 },
+    },
+  );
+  const ran = await runMuster(["run", file, "-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  const folder = join(shop.folder, "warmflood/runs/warmflood");
+  for (const model of ["a", "b"])
+    for (let n = 0; n < 16; n++) {
+      const text = readFileSync(join(folder, `results/model=${model},n=${n}/r.json`), "utf8");
+      t.same(JSON.parse(text), [n, model]);
+    }
   await checkNodes(t, lab.nodes);
 });

@@ -39,6 +39,8 @@ export const NOT_RENDERED = [
   // It prints the output of renderRun, renderPipeline and PlainProgress.
   "TtyProgress",
   "LiveScreen",
+  // A part of PlainProgress and formatNodeEntry.
+  "formatNodeChange",
   // Values, and parts of formatLiveRun and renderRun.
   "timeAttempt",
   "estimateSecondsLeft",

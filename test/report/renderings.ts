@@ -2,9 +2,7 @@ import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
-import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
-import type { ExcludedNode } from "../../executor/run/record/runsummary.js";
-import type { Failure } from "../../executor/schedule/events.js";
+import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import {
   formatCancelledPipeline,
@@ -18,6 +16,7 @@ import {
   formatFailedCommand,
   formatStreamedLine,
 } from "../../report/commandoutput.js";
+import { formatDrainedNodes } from "../../report/draintext.js";
 import {
   buildDriftDocument,
   createDriftTable,
@@ -29,6 +28,7 @@ import { formatFollowEvent } from "../../report/followtext.js";
 import { toPrintableText } from "../../report/format.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
+import { formatNodeEntry } from "../../report/journaltext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
 import { renderRun } from "../../report/liveview.js";
@@ -38,7 +38,6 @@ import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
 import { renderPipeline } from "../../report/pipelineview.js";
 import { formatPlan } from "../../report/plantext.js";
-import { PlainProgress } from "../../report/progressplain.js";
 import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
@@ -46,7 +45,10 @@ import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
+import { formatExplanation } from "../../report/whytext.js";
+import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
+import { members, progressText } from "./progressrendering.js";
 import {
   caches,
   cancelled,
@@ -117,46 +119,6 @@ const LIVE_VALUES = new Set([
   "total",
 ]);
 
-const members = [
-  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
-  {
-    node: { name: "zeus" },
-    state: "away",
-    slots: [],
-    memoryWaitingSlots: 0,
-    reason: "no route",
-    error: { next: "Look." },
-  },
-];
-
-interface Reported {
-  leftOut: ExcludedNode[];
-  members: NodeWorker[];
-  texts: { holder: string; problem: string; note: string };
-  failure: Failure;
-  differing: RecheckDifference;
-}
-
-/** Calls every method of PlainProgress and returns its output. */
-function progressText({ leftOut, members: reported, texts, failure: failed, differing: found }: Reported): string {
-  const said: string[] = [];
-  const progress = new PlainProgress({ out: () => {}, err: (text) => said.push(text) });
-  progress.runStarted({ current: createLiveRun() }, "/runs/sieve", leftOut);
-  for (const member of reported) {
-    progress.nodeChanged(member);
-    progress.slotHolderChanged(member, 0, texts.holder);
-    progress.slotHolderChanged(member, 0, undefined);
-    progress.memoryPressureChanged(member);
-    progress.nodeWarning(member, texts.problem);
-  }
-  progress.notice(texts.note);
-  progress.attemptFailed(failed);
-  progress.chunkFailed(failed);
-  progress.recheckDiffered(found);
-  progress.end();
-  return said.join("\n");
-}
-
 const entry: ScheduledEntry = {
   what: "nightly",
   schedule: "0 2 * * *",
@@ -168,6 +130,8 @@ const entry: ScheduledEntry = {
 const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
+
+const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
 
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
@@ -202,6 +166,25 @@ export const TEXTS: Record<string, Rendering> = {
   formatFollowEvent: shown(followEvents, (all) => all.map(formatFollowEvent).join("\n"), FOLLOW_VALUES),
   formatLeftovers: shown([{ node: "a", inventory: "local", reason: "it was not reached" }], (all) =>
     toPrintableText(formatLeftovers(all, "runs/x")),
+  ),
+  formatDrainedNodes: shown(
+    [{ name: "rig", drain: { since: secondsAgo(1), until: secondsAgo(0), reason: "new fans" } }],
+    formatDrainedNodes,
+    new Set(["since", "until"]),
+  ),
+  formatNodeEntry: shown(
+    [
+      { e: "node", at: 1, node: "rig", state: "away", reason: "no route" },
+      { e: "slot", at: 1, node: "rig", slot: 0, out: "is sick" },
+    ] as JournalEntry[],
+    (all) => toPrintableText(all.map((one) => formatNodeEntry(one) ?? "")),
+    new Set(["e", "state"]),
+  ),
+  formatExplanation: shown(
+    explanation,
+    ({ attempts, ...one }) =>
+      formatExplanation({ ...one, state: "running", runState: "running" }, attempts, LIVE_NOW_MS),
+    EXPLANATION_VALUES,
   ),
   formatNodeNames: shown(["a", "b"], (all) => toPrintableText([formatNodeNames(all)])),
   formatNodeLine: shown(looks, (all) => all.map(formatNodeLine).join("\n")),

@@ -1,43 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import type { AttemptSpec } from "../../executor/run/agent/protocol.js";
-import { type AgentAttachment, attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
+import t from "tap";
+import { findProcesses } from "./agentdriver.js";
+import { attachWarm, WRITE_PID, worker } from "./warmdriver.js";
 
 t.setTimeout(240_000);
-
-/** Returns a spec of a Python worker that runs `body` for each chunk, after `loading`. */
-function worker(body: string, { loading = "", warm = {} }: { loading?: string; warm?: AttemptSpec["warm"] } = {}) {
-  const script = `
-import muster, os, subprocess, sys, threading, time
-${loading}
-for chunk in muster.chunks():
-    word = chunk.args[0] if chunk.args else ""
-${body.replaceAll(/^/gm, "    ")}
-`;
-  return { argv: ["python3", "-c", script], outputs: ["out"], warm, timeout: 30 };
-}
-
-const WRITE_PID = 'chunk.write("out", b"%d" % os.getpid())';
-
-async function runChunk(attachment: AgentAttachment, id: string, spec: Partial<AttemptSpec>, args: string[] = []) {
-  attachment.start(id, spec, args);
-  const done = await attachment.waitForDone(id);
-  attachment.send({ op: "ack", ids: [id] });
-  return {
-    done,
-    output: decodeInline(done.outputs[0]),
-    stdout: decodeInline(done.stdout),
-    stderr: decodeInline(done.stderr),
-  };
-}
-
-async function attachWarm(t: Test) {
-  const attached = await attachAgent(t);
-  const run = (id: string, spec: Partial<AttemptSpec>, args?: string[]) =>
-    runChunk(attached.attachment, id, spec, args);
-  return { ...attached, run };
-}
 
 t.test("one process takes chunk after chunk, each with its own folder, log and arguments", async (t) => {
   const { run, folder } = await attachWarm(t);

@@ -49,6 +49,26 @@ for chunk in muster.chunks():
   t.same([failed.status, failed.stderr], [1, "bad input\n"]);
 });
 
+t.test("a range is given away in the first pass over it only, and chunks are taken once", async (t) => {
+  const file = join(t.testdir(), "range");
+  const script = `
+def give_away():
+    begun, end = open("${file}").read().split()
+    open("${file}", "w").write("%s %d" % (begun, int(begun)))
+for chunk in muster.chunks():
+    first = []
+    for units in chunk.ranges(step=10):
+        first.append(units.stop)
+        if units.stop == 30: give_away()
+    open("${file}", "w").write("30 15")
+    print(first, [units.stop for units in chunk.ranges(step=25)], chunk.end)
+next(muster.chunks())`;
+  const env = { MUSTER_CHUNK: "0-100", MUSTER_START: "0", MUSTER_END: "100", MUSTER_RANGE: file };
+  const { stdout, stderr } = runAlone(script, [], env);
+  t.equal(stdout, "[10, 20, 30] [25, 30] 30", stderr);
+  t.match(stderr, /RuntimeError: muster.chunks\(\) was called before: one loop over it takes all chunks/);
+});
+
 t.test("an output is not there when writing it fails", async (t) => {
   const folder = t.testdir();
   const script = `

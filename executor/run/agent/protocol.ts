@@ -21,6 +21,6 @@ export function decodeSplit({ id, end, busy = false }: SplitMessage) {
 }
 
 /** The end of a successful attempt, as the scheduler takes it: what a warm worker loaded before its first chunk does not count. */
-export function decodeFinished({ seconds, loading = 0, end }: DoneMessage) {
-  return { seconds: Math.max(0, seconds - loading), end: decodeUnit(end) };
+export function decodeFinished({ seconds, loading, end }: DoneMessage) {
+  return { seconds: Math.max(0, seconds - (loading ?? 0)), loading, end: decodeUnit(end) };
 }

@@ -52,6 +52,8 @@ export interface LiveNode {
   running: number;
   disabledSlots: number;
   memoryWaitingSlots: number;
+  /** "drained until 18:00 (new fans)": it gets no new chunks. */
+  drained?: string;
   /** Committed in this session. */
   chunks: number;
   units: string;

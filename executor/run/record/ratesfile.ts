@@ -16,6 +16,7 @@ interface LearnedKind {
   startup?: Record<string, number>;
   deviation?: number;
   chunkOverhead?: MeasuredOverhead;
+  loading?: number;
   absent?: string[];
 }
 
@@ -65,6 +66,7 @@ export class RatesFile {
     startup = new Map(),
     deviation,
     chunkOverhead,
+    loading,
     absent,
   }: LearnedRates): void {
     if (this.file === undefined || slots.size === 0) return;
@@ -78,6 +80,7 @@ export class RatesFile {
       startup: { ...before?.startup, ...Object.fromEntries(startup) },
       deviation: deviation ?? before?.deviation,
       chunkOverhead: chunkOverhead ?? before?.chunkOverhead,
+      loading: loading ?? before?.loading,
       absent,
     };
     const kinds = Object.fromEntries([[this.kind, kind], ...kept.slice(0, MAX_KINDS - 1)]);
@@ -116,6 +119,7 @@ function toLearnedRates({
   startup = {},
   deviation,
   chunkOverhead,
+  loading,
   absent,
 }: LearnedKind): LearnedRates {
   const known = Object.entries(slots).filter(([, one]) => isAmount(one?.rate) && isAmount(one.evidence));
@@ -128,6 +132,7 @@ function toLearnedRates({
     startup: new Map(started),
     deviation: isAmount(deviation) ? deviation : undefined,
     chunkOverhead: isOverhead(chunkOverhead) ? chunkOverhead : undefined,
+    loading: isAmount(loading) ? loading : undefined,
     absent: Array.isArray(absent) ? absent.filter((node) => typeof node === "string") : [],
   };
 }

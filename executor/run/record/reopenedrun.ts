@@ -1,15 +1,12 @@
-import { join } from "node:path";
 import type { Inventory } from "../../../fleet/inventory.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
-import { restoreOrigin } from "../../job/joborigin.js";
-import { loadJob } from "../../job/loadjob.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { checkForDamage } from "./damage.js";
 import { rejectForeignFiles } from "./foreignfiles.js";
 import { findIdentityChanges } from "./jobidentity.js";
 import type { Journal } from "./journal.js";
-import { loadForRun } from "./ownresults.js";
+import { loadRecordedJob } from "./recordedjob.js";
 import type { RunReplay } from "./replay.js";
 import { locateResults } from "./resultsfolder.js";
 import { type CollectingDirectory, hashSpec, rejectDamaged, removeUnjournaledResults } from "./rundir.js";
@@ -33,13 +30,8 @@ export async function reopenRun(
   inventory: Inventory,
 ): Promise<ReopenedRun> {
   const { header } = replay;
-  if (header?.origin === undefined) throw new MusterError("OTHER_RUN", "an older version of muster started the run");
-  const { origin, name, results: published, overwrite } = header;
-  const load = (ownResults: ReadonlySet<string>) => {
-    const { source, options } = restoreOrigin(origin, join(path, "job.yaml"));
-    return loadJob(source, { ...options, name, results: published, overwrite, inventory, ownResults });
-  };
-  const job = await loadForRun(load, () => path);
+  if (header === undefined) throw new MusterError("OTHER_RUN", "the run has not begun");
+  const job = await loadRecordedJob(path, header, inventory);
   const changes = findIdentityChanges(header, job, header.inputs);
   if (changes.length > 0) throw new MusterError("OTHER_RUN", `its job has changed: ${changes[0]}`);
   const results = locateResults(path, replay.ids.at(-1)!, job, replay);

@@ -48,7 +48,7 @@ export function acquireRunLock(path: string, mode: number): LockedJournal {
   throw createHeldError(
     path,
     holder === undefined ? "another muster" : describeHolder(holder),
-    "Wait for it to end, or stop it with `muster cancel`; two coordinators never share a run directory.",
+    "Follow it with `muster attach`, or stop it with `muster cancel`; two coordinators never share a run directory.",
   );
 }
 
@@ -102,8 +102,19 @@ async function stopHolder(path: string, { fd, file }: LockedJournal, onStopping:
       );
 }
 
+/** Returns the last coordinator of the run directory `path`, of a job or of a pipeline; undefined where none has opened it. */
+export function readLastOpen(path: string): LockHolder | undefined {
+  const file = join(path, "journal.ndjson");
+  const fd = openSync(file, "r");
+  try {
+    return findLastOpen(fd, file);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The fields of an `open` entry that journals of jobs and of pipelines share. */
-interface LockHolder {
+export interface LockHolder {
   pid: number;
   host: string;
   at: string;

@@ -88,10 +88,10 @@ export class Requeuer {
     this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: at });
   }
 
-  /** Withdraws the queued attempts of a slot that is quarantined or sick. */
+  /** Withdraws the queued attempts of a slot that is quarantined, sick or drained. */
   withdrawQueued(node: string, slot: number): Instruction[] {
-    const { quarantine, sick } = this.pool.health(node, slot);
-    if (quarantine === undefined && sick === undefined) return [];
+    const { quarantine, sick, drained } = this.pool.health(node, slot);
+    if (quarantine === undefined && sick === undefined && drained === undefined) return [];
     const queued = this.attempts.listOnSlot(node, slot, "queued").filter(({ isWithdrawn }) => !isWithdrawn);
     for (const inFlight of queued) inFlight.isWithdrawn = true;
     return queued.length === 0 ? [] : [{ do: "withdraw", node, ids: queued.map(({ attempt }) => attempt.id) }];

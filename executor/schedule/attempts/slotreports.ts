@@ -32,7 +32,7 @@ export class SlotReports {
       case "slotSick":
         return this.markSick(event);
       case "slotRecovered":
-        this.pool.setSick(event.node, event.slot, undefined);
+        this.pool.changeHealth(event.node, event.slot, { sick: undefined });
         return [];
       default:
         return event satisfies never;
@@ -40,7 +40,7 @@ export class SlotReports {
   }
 
   private markSick({ node, slot, reason, lasting, evict }: Extract<Event, { type: "slotSick" }>): Instruction[] {
-    this.pool.setSick(node, slot, { reason, lasting });
+    this.pool.changeHealth(node, slot, { sick: { reason, lasting } });
     const out = this.requeuer.withdrawQueued(node, slot);
     const running = evict ? this.attempts.listOnSlot(node, slot, "running") : [];
     return running.length === 0 ? out : [...out, { do: "evict", node, ids: running.map(({ attempt }) => attempt.id) }];

@@ -38,14 +38,19 @@ export function forecast(
   const slots = [...known.expected.values()].flatMap((node) => node.slots);
   const shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
   const secondsOf = durationModel(scheduler, known.learned.overhead ?? 0);
+  const chooseLoading = loadingModel(job, known.learned.loading ?? 0);
+  const loadings = new Map<string, number>();
   let isUnknown = false;
   let chunks = 0;
   const simulator = new Simulator(scheduler, {
     endOf(attempt, now) {
       const seconds = secondsOf(attempt);
       isUnknown ||= seconds === undefined;
-      return seconds === undefined ? undefined : now + seconds;
+      const loading = chooseLoading(attempt);
+      loadings.set(attempt.id, loading);
+      return seconds === undefined ? undefined : now + loading + seconds;
     },
+    loadingOf: ({ id }) => loadings.get(id) ?? 0,
     onCommit({ node, slot, chunk }) {
       const share = shares.get(slotKey(node, slot))!;
       share.chunks++;
@@ -68,6 +73,20 @@ function durationModel(scheduler: Scheduler, overhead: number): (attempt: Attemp
     if (!rates.has(key)) rates.set(key, scheduler.view.rateOf(node, slot));
     const [rate, cost] = [rates.get(key), scheduler.view.costOf(chunk)];
     return rate === undefined || cost === undefined ? undefined : overhead + cost / rate;
+  };
+}
+
+/**
+ * Returns how many seconds of an attempt that is about to begin a warm worker loads: one for each first chunk of a worker. That workers
+ * are also replaced after failures, and for another value of `isolate_by`, is not foreseen.
+ */
+function loadingModel({ warm }: Job, loading: number): (attempt: Attempt) => number {
+  const counts = new Map<string, number>();
+  return ({ node, slot }) => {
+    const key = slotKey(node, slot);
+    const count = counts.get(key) ?? 0;
+    counts.set(key, count + 1);
+    return warm !== undefined && count % (warm.chunks ?? Number.POSITIVE_INFINITY) === 0 ? loading : 0;
   };
 }
 

@@ -1,3 +1,4 @@
+import { describeDrain } from "../../../fleet/drains.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
@@ -80,7 +81,8 @@ export function planJob(
   const slotsSeen = countSlotsSeen(learned);
   const refusals = new Map(
     nodes.flatMap((node) => {
-      const refused = findNodeRefusal(node, job.needs, selected);
+      const refused =
+        findNodeRefusal(node, job.needs, selected) ?? (node.drain && `it is ${describeDrain(node.drain)}`);
       return refused === undefined ? [] : [[node, refused] as const];
     }),
   );

@@ -23,6 +23,8 @@ export interface SimulatedProgram {
 export interface SimulationModel {
   /** Returns when an attempt that begins at `now` ends; undefined = unknown. */
   endOf?(attempt: Attempt, now: number): number | undefined;
+  /** Returns how many of an attempt's seconds its warm worker loads; default 0. */
+  loadingOf?(attempt: Attempt): number;
   /** Returns why a program fails at its end; undefined = it succeeds. */
   failureOf?(attempt: Attempt): Failure | undefined;
   /** Returns where the chunk ends after a split, and when its program ends then; undefined = it cannot be split. */
@@ -217,7 +219,7 @@ export class Simulator {
       const attempt = this.attempt(id)!;
       const failure = this.model.failureOf?.(attempt);
       if (failure !== undefined) return this.fail(id, failure);
-      this.finish(id, end - since);
+      this.finish(id, end - since - (this.model.loadingOf?.(attempt) ?? 0));
       const fate = this.decider.fateOf?.(id) ?? "commit";
       if (fate === "commit") this.commit(attempt);
       else if (fate === "hold") this.send({ type: "held", attempt: id });

@@ -39,6 +39,8 @@ export interface LearnedRates {
   deviation?: number;
   /** What chunks cost in the last run; undefined = not measured. */
   chunkOverhead?: MeasuredOverhead;
+  /** How long a warm worker loads before its first chunk. */
+  loading?: number;
   /** The nodes that were away when the last run ended. */
   absent?: readonly string[];
 }
@@ -52,6 +54,7 @@ export class Rates {
   readonly predictionError = new PredictionError();
   private readonly bySlot = new Map<string, RateEstimate>();
   private meanSeconds: number | undefined;
+  private loading: number | undefined;
   private chunkCount = 0;
   private chunkSeconds = 0;
   private chunkUnits = 0;
@@ -86,6 +89,11 @@ export class Rates {
     estimate.evidence = units + (1 - MIN_WEIGHT) * estimate.evidence;
     const measured = weight > MIN_WEIGHT ? units / net : limitOutlier(estimate, units / net);
     estimate.rate = estimate.rate === undefined ? measured : weight * measured + (1 - weight) * estimate.rate;
+  }
+
+  /** Records how long a warm worker loaded. */
+  recordLoading(seconds: number): void {
+    this.loading = this.loading === undefined ? seconds : MIN_WEIGHT * seconds + (1 - MIN_WEIGHT) * this.loading;
   }
 
   /** Records the duration of a chunk on any slot. */
@@ -135,7 +143,8 @@ export class Rates {
     for (const [slot, { rate, evidence }] of this.bySlot)
       if (rate !== undefined && evidence > 0) slots.set(slot, { rate, evidence });
     const overhead = this.overhead.isKnown ? this.overhead.seconds : undefined;
-    return { overhead, slots, chunkOverhead: this.chunkOverhead, deviation: this.predictionError.learned };
+    const { chunkOverhead, loading } = this;
+    return { overhead, slots, chunkOverhead, deviation: this.predictionError.learned, loading };
   }
 }
 

@@ -29,7 +29,10 @@ const checkSick: FeasibilityRule = (_, { health: { sick } }) =>
 const checkQuarantine: FeasibilityRule = (_, { health: { quarantine } }) =>
   refuse(quarantine && `it is quarantined: ${quarantine.reason}`, false);
 
-const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine];
+const checkDrained: FeasibilityRule = (_, { health: { drained } }) =>
+  refuse(drained && `its node is ${drained}`, false);
+
+const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, checkQuarantine, checkDrained];
 
 /** The slots that a chunk for several GPUs could have on a node, now or later, are too few, or some of them are away for now. */
 function checkGroup({ spec: { gpus } }: PlacedNeeds, slot: SlotState): SlotObjection | undefined {

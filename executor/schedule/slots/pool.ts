@@ -105,9 +105,9 @@ export class Pool {
     for (const slot of this.nodes.get(name)?.slots ?? []) writable(slot).isMemoryShort = slots.includes(slot.slot);
   }
 
-  /** Notes that the GPU of a slot is sick; undefined = it has recovered. */
-  setSick(node: string, slot: number, sick: SlotHealth["sick"]): void {
-    this.setHealth(this.health(node, slot), { sick });
+  /** Notes that the GPU of a slot is sick, or its node drained; undefined = no longer. */
+  changeHealth(node: string, slot: number, change: Pick<SlotHealth, "sick"> | Pick<SlotHealth, "drained">): void {
+    this.setHealth(this.health(node, slot), change);
   }
 
   /** Opens the circuit breaker of a slot. */

@@ -12,6 +12,8 @@ export interface SlotHealth {
   readonly isHalfOpen: boolean;
   /** Why its GPU gets no work. `lasting`: do not wait for it to recover. */
   readonly sick?: { readonly reason: string; readonly lasting: boolean };
+  /** "drained until 18:00 (new fans)": its node gets no new chunks. */
+  readonly drained?: string;
 }
 
 /** The scheduler's state of a slot. Only the pool changes it. */
@@ -98,5 +100,6 @@ export function slotKey(node: string, slot: number): string {
 /** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
   if (slot.holder !== undefined || slot.broken !== undefined) return false;
-  return slot.health.quarantine === undefined && slot.health.sick === undefined && isConnected(slot.home);
+  const { quarantine, sick, drained } = slot.health;
+  return quarantine === undefined && sick === undefined && drained === undefined && isConnected(slot.home);
 }

@@ -22,7 +22,8 @@ def write_chunk_files(folder: str, attempt: Attempt, variables: dict[bytes, byte
     lines = [
         "cd {} || exit".format(quote(os.getcwd())),
         "exec >>{} 2>>{}".format(quote(folder + "/out"), quote(folder + "/err")),
-        "unset " + " ".join(clear) if clear else "",
+        # A program of this shell that uses the library computes this chunk only.
+        "unset " + " ".join(["MUSTER_DESCRIPTORS", *clear]),
         "export " + " ".join("{}={}".format(name, quote(value)) for name, value in env.items()),
         "set -- " + " ".join(quote(word) for word in attempt.args),
     ]

@@ -45,6 +45,11 @@ class FoundOutputs:
         self.at_least: int = data["atLeast"]
         self.at_most: int | None = data.get("atMost")
 
+    def includes(self, name: bytes) -> bool:
+        """`name`: the path of a file in the working copy."""
+        prefix = self.base + b"/" if self.base else b""
+        return name.startswith(prefix) and self.matches(name[len(prefix) :])
+
     def matches(self, inner: bytes) -> bool:
         """`inner`: the path of a file below the folder."""
         return self.pattern is None or self.pattern.fullmatch(inner.decode("utf-8", "surrogateescape")) is not None

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import os
+import stat
 
 from ..errors import describe_error
 from ..wire import to_bytes
@@ -116,6 +117,19 @@ def choose_tail(attempt: Attempt) -> int:
     has_failed = bool(attempt.missing) or not attempt.has_succeeded()
     is_silent = os.fstat(attempt.err).st_size == 0
     return attempt.out if attempt.terminal or (has_failed and is_silent) else attempt.err
+
+
+def logged_bytes(pid: int) -> int:
+    """The size of the larger file that is a process's stdout or stderr; 0 where neither is a file. It may have been deleted."""
+    sizes = [0]
+    for fd in (1, 2):
+        try:
+            status = os.stat("/proc/{}/fd/{}".format(pid, fd))
+        except OSError:
+            continue  # the process has ended
+        if stat.S_ISREG(status.st_mode):
+            sizes.append(status.st_size)
+    return max(sizes)
 
 
 def close_logs(attempt: Attempt) -> None:

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 
 from ..gpu.cards import BINDING_VARIABLES
-from ..processes.process_table import RESET_SIGNALS
+from ..processes.process_table import RESET_SIGNALS, kill
 from ..state.saved_states import SavedStates
 from ..state.state_folder import lay_out
 from ..wire import to_bytes
@@ -96,7 +97,8 @@ class Spawner:
             try:
                 worker.give(folder)
             except BrokenPipeError:
-                attempt.canceled = True  # the worker has just ended, and the chunk did not fail
+                attempt.canceled = True  # the worker has just ended, or closed its descriptor, and the chunk did not fail
+                kill(worker.pid, signal.SIGKILL, group=True)
             return worker
         finally:
             os.fchdir(self.root_fd)

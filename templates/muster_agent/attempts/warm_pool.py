@@ -8,6 +8,8 @@ from time import monotonic as now
 
 from ..processes.memory_usage import process_tree, resident_bytes
 from ..processes.process_table import kill
+from .logs import logged_bytes
+from .open_outputs import find_open_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
 
 EXIT_SECONDS = 5.0  # for a worker to end after the end of its input
 SWEEP_SECONDS = 0.05  # between two looks for processes that a worker left behind
+LOG_CHECK_SECONDS = 1.0  # between two looks at what idle workers print
 NOT_WARM = "`{}` ended without asking for its chunk, so it is started for each chunk: loop over muster.chunks(), or leave out `worker: warm`"
 LATE_WRITE = "its worker wrote {} into the folder of chunk {}, which had ended"
+EARLY_WRITE = "its worker wrote {} into the folder of an earlier chunk, which the next one gets"
 NO_ANSWER = "its worker wrote {!r} to descriptor 4, where muster expects only `ready` and `done FOLDER`"
 TWICE = "its worker said again that a chunk was done that had ended"
+FLOOD = "its worker prints without having a chunk, more than a log may have"
+MUTE = "its worker closed descriptor 4, so it cannot say that its chunk is done"
+OPEN_OUTPUT = "its worker said that it was done, and still has {} open for writing: close it before"
 
 
 class WarmPool:
@@ -42,6 +49,7 @@ class WarmPool:
         self.copies, self.server = copies, server
         self.cold: set[object] = set()
         self.finished: list[Attempt] = []
+        self.next_log_check = 0.0
 
     def is_warm(self, attempt: Attempt) -> bool:
         return attempt.program.warm is not None and attempt.program.worker_key not in self.cold
@@ -52,7 +60,11 @@ class WarmPool:
         if worker is None:
             return True
         if not worker.is_retiring and worker.spent is None and worker.key == attempt.program.worker_key:
-            return True
+            changed = self.copies.find_early_write(slot)
+            if changed is None:
+                return True
+            worker.spent = EARLY_WRITE.format(changed)
+            self.server.report_problem("slot {}: {}; it is started again".format(slot.number, worker.spent))
         self.retire(slot, worker)
         return False
 
@@ -74,19 +86,23 @@ class WarmPool:
             self.selector.unregister(worker.answers_reader)
             os.close(worker.answers_reader)
             worker.answers_reader = -1
+            if worker.attempt is None:
+                self.retire(slot, worker)
+            elif worker.loaded_at is not None:
+                worker.kill_at = now() + EXIT_SECONDS  # its process may be about to end
         for line in lines or []:
             self.handle(slot, worker, line)
 
     def handle(self, slot: Slot, worker: WarmWorker, line: bytes) -> None:
         attempt = worker.attempt
-        word, _, folder = line.partition(b" ")
+        word = line.partition(b" ")[0]
         if word == b"ready" and worker.loaded_at is None:
             worker.loaded_at = now()
             if attempt is not None:
                 attempt.loading = worker.loaded_at - attempt.began
         elif word != b"done":
             self.break_off(slot, worker, NO_ANSWER.format(line[:100].decode("utf-8", "replace")))
-        elif attempt is None or os.path.basename(folder) != attempt.id.encode():
+        elif attempt is None or not is_done(line, attempt):
             self.break_off(slot, worker, TWICE)
         elif attempt.phase == "running":
             self.finish(slot, worker, attempt)
@@ -114,6 +130,9 @@ class WarmPool:
         changed = self.copies.find_late_write(before) if before else None
         if changed is not None and before is not None:
             attempt.error = worker.spent = LATE_WRITE.format(changed, before.chunk)
+        unfinished = find_open_output(pids, attempt)
+        if unfinished is not None:
+            attempt.error = worker.spent = OPEN_OUTPUT.format(unfinished)
         slot.turn = 1 - slot.turn
         self.finished.append(attempt)
         self.slots.vacate(attempt)
@@ -146,7 +165,7 @@ class WarmPool:
         if worker is None or worker.attempt is not attempt:
             return
         said = worker.read_lines() if worker.answers_reader >= 0 else None
-        if attempt.error is None and attempt.was_running and b"done" in [line.split(b" ")[0] for line in said or []]:
+        if attempt.error is None and attempt.was_running and any(is_done(line, attempt) for line in said or []):
             attempt.status = 0  # it ended afterwards
         if worker.loaded_at is None and b"ready" not in (said or []) and attempt.has_succeeded():
             self.cold.add(worker.key)
@@ -173,26 +192,43 @@ class WarmPool:
             self.selector.unregister(worker.answers_reader)
         worker.close()
         self.reaper.worker_attempts.pop(worker.id, None)
+        self.copies.distrust(slot)
         slot.worker, slot.turn = None, 0
         self.slots.locks.release_if_due(slot)
         self.slots.make_ready(slot)
 
     def due(self) -> float:
-        times = [worker.kill_at for worker in self.retiring() if worker.kill_at is not None]
+        workers = [slot.worker for slot in self.slots.by_number.values() if slot.worker is not None]
+        times = [worker.kill_at for worker in workers if worker.kill_at is not None]
+        if any(worker.attempt is None for worker in workers):
+            times.append(self.next_log_check)
         return min(times, default=inf)
 
-    def retiring(self) -> list[WarmWorker]:
-        workers = [slot.worker for slot in self.slots.by_number.values()]
-        return [worker for worker in workers if worker is not None and worker.is_retiring]
+    def check_log(self, slot: Slot, worker: WarmWorker) -> None:
+        """Ends an idle worker that fills the disk: nothing limits its last chunk's log once that is collected."""
+        is_collected = worker.last is not None and worker.last.out is None
+        if is_collected and logged_bytes(worker.pid) > self.settings.max_log_bytes:
+            self.break_off(slot, worker, FLOOD)
 
     def run_checks(self, time_now: float) -> list[Slot]:
         """Ends workers whose slot is due to another run, or that are spent, and kills those that do not end. Returns the slots whose
         worker is gone."""
         gone: list[Slot] = []
+        is_log_check = time_now >= self.next_log_check
+        if is_log_check:
+            self.next_log_check = time_now + LOG_CHECK_SECONDS
         for slot in self.slots.by_number.values():
             worker = slot.worker
-            if worker is None or worker.attempt is not None:
+            if worker is None:
                 continue
+            if worker.attempt is not None:
+                if worker.kill_at is not None and time_now >= worker.kill_at:
+                    worker.kill_at = None
+                    if worker.attempt.phase == "running":
+                        self.break_off(slot, worker, MUTE)
+                continue
+            if is_log_check:
+                self.check_log(slot, worker)
             if self.slots.locks.must_leave(slot):
                 self.retire(slot, worker, at_once=True)
             elif worker.spent is not None:
@@ -208,3 +244,9 @@ class WarmPool:
                 self.remove(slot, worker)
                 gone.append(slot)
         return gone
+
+
+def is_done(line: bytes, attempt: Attempt) -> bool:
+    """Whether the line says that the attempt is done."""
+    word, _, folder = line.partition(b" ")
+    return word == b"done" and os.path.basename(folder) == attempt.id.encode()

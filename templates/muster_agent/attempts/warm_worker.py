@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 CHUNKS_DESCRIPTOR, ANSWERS_DESCRIPTOR = 3, 4  # in the worker
 MIN_DESCRIPTOR = 10  # of the pipes here, so that none is 3 or 4
 MAX_LINE_BYTES = 8192
+MAX_READS = 16  # of 4 KiB at once, so that a worker that writes without end does not hold up the loop
 
 
 class WarmLimits:
@@ -72,9 +73,9 @@ class WarmWorker:
         os.write(self.chunks_writer, b"chunk " + os.fsencode(folder) + b"\n")
 
     def read_lines(self) -> list[bytes] | None:
-        """What it has written since, in whole lines; None where it has closed its end."""
+        """What it has written since, in whole lines, but no more than a part of a flood; None where it has closed its end."""
         lines: list[bytes] = []
-        while True:
+        for _ in range(MAX_READS):
             try:
                 data = os.read(self.answers_reader, 4096)
             except BlockingIOError:
@@ -86,6 +87,7 @@ class WarmWorker:
             if len(self.buffer) > MAX_LINE_BYTES:
                 lines.append(self.buffer)
                 self.buffer = b""
+        return lines
 
     def end_input(self) -> None:
         """Tells it that there are no more chunks."""

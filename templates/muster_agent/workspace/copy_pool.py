@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..attempts.spec import Spec
 
 MAX_FILES_IN_LOOP = 1000  # a larger working copy is prepared in the worker thread: that takes longer than the loop may
+SECOND = "-2"  # what the names of second working copies end with
 CHANGED_INPUT = "the input {} was written to while it ran, and other chunks read it too: copy it first, or declare it in outputs"
 
 
@@ -96,6 +97,25 @@ class CopyPool:
         changed = copy.find_change(layout)
         return None if changed is None else changed.decode("utf-8", "replace")
 
+    def find_early_write(self, slot: Slot) -> str | None:
+        """What somebody has written into the slot's next working copy since it was cleaned; None where that is nothing, or too much
+        would have to be looked at. The copy is prepared again then."""
+        copy = self.copies.get(copy_name(slot))
+        layout = copy.prepared if copy else None
+        if copy is None or layout is None or len(layout.entries) > MAX_FILES_IN_LOOP:
+            return None
+        changed = copy.find_change(layout)
+        if changed is None:
+            return None
+        copy.prepared = None
+        return changed.decode("utf-8", "replace")
+
+    def distrust(self, slot: Slot) -> None:
+        """Has the working copies of a slot prepared again: its worker, which has ended, may have written into them at any time."""
+        for name in (str(slot.number), str(slot.number) + SECOND):
+            if name in self.copies:
+                self.copies[name].prepared = None
+
     def open(self, slot: Slot, spec: Spec) -> bytes:
         """The path of the slot's working copy, as an attempt finds it when it starts. OSError where it cannot be made so,
         and MissingContent."""
@@ -138,7 +158,7 @@ class CopyPool:
 
 def copy_name(slot: Slot) -> str:
     """Of the working copy that the slot's next attempt gets. A warm worker has two in turn."""
-    return str(slot.number) if slot.turn == 0 else "{}-2".format(slot.number)
+    return str(slot.number) if slot.turn == 0 else str(slot.number) + SECOND
 
 
 def prepare(copy: WorkingCopy, layout: Layout) -> Exception | None:

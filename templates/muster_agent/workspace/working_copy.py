@@ -98,7 +98,9 @@ class WorkingCopy:
             for entry in list_folder(self.path + b"/" + folder):
                 name = folder + b"/" + entry.name if folder else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if name not in layout.folders and entry.name != BYTECODE_FOLDER:
+                    if entry.name == BYTECODE_FOLDER and name not in layout.folders:
+                        continue  # Numba keeps compiled functions there, too
+                    if name not in layout.folders:
                         return name
                     pending.append(name)
                 elif self.is_intact(name, entry, layout):

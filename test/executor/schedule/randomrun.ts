@@ -4,7 +4,7 @@ import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../execut
 import { reportAttempts, Simulator } from "../../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { RandomRunOutcome } from "./randomrunoutcome.js";
-import { failureOf, slots } from "./schedulefixture.js";
+import { drained, failureOf, slots } from "./schedulefixture.js";
 
 /** The most attempts on one slot, the running one included. */
 const MAX_SLOT_LOAD = 4;
@@ -61,6 +61,7 @@ export class RandomRun {
     else if (choice < 91) this.send(sick(choice % 2, choice % 3 === 0));
     else if (choice < 92) this.send({ type: "slotBroken", node: "b", slot: 2, reason: "a process does not die" });
     else if (choice < 95) this.rejoin(choice % 2 === 0 ? "a" : "b", choice < 94);
+    else if (choice < 97) this.send(drained(choice % 2 === 0 ? "a" : "b", this.now));
     else this.send({ type: "tick" });
   }
 
@@ -111,6 +112,7 @@ export class RandomRun {
     for (let slot = 0; slot < 3; slot++) this.send({ type: "slotHeld", node: "a", slot });
     for (let slot = 0; slot < 2; slot++) this.send({ type: "slotRecovered", node: "b", slot });
     this.send({ type: "memoryPressure", node: "b", slots: [] });
+    for (const node of ["a", "b"]) this.send({ type: "nodeDrained", node, reason: undefined, evict: false });
     for (let turn = 0; !this.hasEnded && turn < 20_000; turn++) {
       const [first] = this.held;
       this.simulator.clock.advance(first === undefined && this.collecting.length === 0 ? 60 : 1);

@@ -1,7 +1,7 @@
 import { benchSpec, createBenchJob } from "../../../bench/schedule/benchjob.js";
 import { parseRangeId } from "../../../executor/job/chunkids.js";
 import type { Chunk, Job } from "../../../executor/job/job.js";
-import type { Attempt, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
+import type { Attempt, Event, Failure, Instruction, Slot } from "../../../executor/schedule/events.js";
 import type { Scheduler } from "../../../executor/schedule/scheduler.js";
 
 /** Creates a range of `units` units, in chunks of about 10. */
@@ -53,4 +53,9 @@ export function openRun(scheduler: Scheduler, nodes: [string, number, number?][]
   }
   out.push(...scheduler.handle({ type: "allJoined" }, now));
   return startedAttempts(out);
+}
+
+/** A drain of a node that begins, with or without ending what runs there, or that ends. */
+export function drained(node: string, now: number): Event {
+  return { type: "nodeDrained", node, reason: now % 3 === 0 ? undefined : "drained", evict: now % 3 === 1 };
 }

@@ -29,6 +29,7 @@ t.test("the start-up of nodes is kept, and who was away at the end of the last r
       absent,
       chunkOverhead,
       deviation: 0.07,
+      loading: 3.5,
     }));
   await save([["zeus", 1.5]], ["rig-a", "rig-b"]);
   await save([["rig-a", 4]], ["rig-b"]);
@@ -36,13 +37,25 @@ t.test("the start-up of nodes is kept, and who was away at the end of the last r
   t.same(Object.fromEntries(startup!), { zeus: 1.5, "rig-a": 4 });
   t.same(absent, ["rig-b"]);
   t.same(file.read().chunkOverhead, chunkOverhead);
-  t.equal(file.read().deviation, 0.07);
-  const spoilt = { deviation: -1, startup: { a: "1", b: 2 }, absent: ["c", 3], chunkOverhead: { units: 0 } };
+  t.match(file.read(), { deviation: 0.07, loading: 3.5 });
+  const spoilt = {
+    deviation: -1,
+    loading: "3",
+    startup: { a: "1", b: 2 },
+    absent: ["c", 3],
+    chunkOverhead: { units: 0 },
+  };
   writeFileSync(
     `${folder}/.muster-rates.json`,
     JSON.stringify({ kinds: { score: { at: "x", slots: {}, ...spoilt } } }),
   );
-  t.match(file.read(), { startup: new Map([["b", 2]]), absent: ["c"], chunkOverhead: undefined, deviation: undefined });
+  t.match(file.read(), {
+    startup: new Map([["b", 2]]),
+    absent: ["c"],
+    chunkOverhead: undefined,
+    deviation: undefined,
+    loading: undefined,
+  });
 });
 
 t.test("invalid entries of the file are ignored", async (t) => {

@@ -34,6 +34,18 @@ t.test("a plan has chunks, units and seconds by slot, by node and in total", asy
   t.ok(Math.abs(fast! / slow! - 5.8) < 0.6, `${fast} and ${slow} units`);
 });
 
+t.test("the loading of warm workers counts once for each worker", async (t) => {
+  const seconds = (keys: object, loading?: number) => {
+    const job = { ...rangeJob(1000n, { sizing: { by: "time", min: 100, max: 100 } }), ...keys };
+    const learned: LearnedRates = { overhead: 1, slots: new Map([["rig/0", { rate: 100, evidence: 1000 }]]), loading };
+    return planJob(job, [rig("rig", 1, 100)], all, learned).seconds!;
+  };
+  t.equal(seconds({ warm: {} }), 20, "ten chunks of two seconds");
+  t.equal(seconds({ warm: {} }, 3), 23);
+  t.equal(seconds({ warm: { chunks: 4 } }, 3), 29, "three workers");
+  t.equal(seconds({}, 3), 20, "without warm workers the overhead has it");
+});
+
 t.test("the first chunks of a short job are no larger than a slot's share of it", async (t) => {
   const short = rangeJob(1000n, { sizing: { by: "time", min: 1 } });
   const [fast, slow] = planJob(short, [rig("fast", 2, 29_000), rig("slow", 8, 5_000)], all).nodes;

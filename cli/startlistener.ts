@@ -1,0 +1,40 @@
+import type { PipelineObserver } from "../executor/pipeline/stepcontext.js";
+import { addListener } from "../executor/run/addlistener.js";
+import type { RunObserver } from "../executor/run/runobserver.js";
+
+/** Is notified of the start of a run, of a job or of a pipeline. */
+export interface StartListener {
+  /** The run holds the lock of its run directory `path`. */
+  started(path: string): void;
+  /** A node is attached; of a pipeline: or a step began that needs no agent. It may be called again. */
+  attached(): void;
+}
+
+/** Returns an observer that notifies `observer`, and `listener` of the start of the run. */
+export function listenToRun(observer: RunObserver, listener: StartListener): RunObserver {
+  return addListener(observer, {
+    runStarted: (_, path) => listener.started(path),
+    nodeChanged: ({ state }) => {
+      if (state === "live") listener.attached();
+    },
+  });
+}
+
+/** Returns an observer that notifies `observer`, and `listener` of the start of the pipeline. */
+export function listenToPipeline(observer: PipelineObserver, listener: StartListener): PipelineObserver {
+  return {
+    begin: (path, states) => {
+      observer.begin(path, states);
+      listener.started(path);
+    },
+    step: (step) => {
+      observer.step(step);
+      if (step.state === "running" && step.kind !== "job") listener.attached();
+    },
+    job: (step) => {
+      const job = observer.job(step);
+      const listened = listenToRun(job, { started: () => {}, attached: () => listener.attached() });
+      return { ...listened, end: () => job.end() };
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { type Inventory, matchesAnyPattern } from "../../fleet/inventory.js";
+import { MusterError } from "../../schemas/errors.js";
+import { parseRangeId } from "../job/chunkids.js";
+import type { Chunk, Job } from "../job/job.js";
+import type { Failure } from "../schedule/events.js";
+import { type JudgedSlot, judgeSlots } from "./placementrules.js";
+import { type ChunkAttempt, listChunkAttempts } from "./record/chunkattempts.js";
+import { loadRecordedJob } from "./record/recordedjob.js";
+import { replayRun } from "./record/replay.js";
+import { readRunHistory } from "./record/runhistory.js";
+import type { RunStatus } from "./record/runstatus.js";
+
+/** Everything that is known about one chunk of a run. */
+export interface ChunkExplanation {
+  run: string;
+  chunk: string;
+  /** `waiting`: no slot has it, or it is queued behind another chunk. `unfinished`: the same in a run that does not run. */
+  state: "done" | "running" | "waiting" | "failed" | "unfinished";
+  runState: RunStatus["state"];
+  attempts: ChunkAttempt[];
+  /** Why it will not be tried again in this session. */
+  failure?: Failure;
+  /** Every slot, with the rules that refuse the chunk now; absent where the run does not run, or the chunk is done. */
+  slots?: JudgedSlot[];
+  /** Why some rules could not be applied. */
+  jobError?: string;
+}
+
+/**
+ * Explains a chunk of the run in the directory `path`, from that directory and the inventory alone. `word`: its id, or of a range one of
+ * its units. Returns undefined where the run has no such chunk. Rejects with JOURNAL_DAMAGED (65), or with the error of the file system.
+ */
+export async function explainChunk(
+  path: string,
+  word: string,
+  findInventory: (recorded: string) => Inventory,
+): Promise<ChunkExplanation | undefined> {
+  const replay = replayRun(path);
+  const history = await readRunHistory(path, Date.now());
+  const { status } = history;
+  const loaded = await loadInventoryAndJob(path, replay, findInventory);
+  const { job, inventory, error: jobError } = loaded;
+  const isRange = replay.header !== undefined && JSON.parse(replay.header.identity).kind === "range";
+  const includes = isRange ? createRangeFilter(word) : (chunk: string) => chunk === word;
+  const attempts = listChunkAttempts(history, includes);
+  const failure = history.failures.findLast((one) => includes(one.chunk));
+  const chunk = findChunk(word, job, isRange, attempts);
+  if (chunk === undefined && failure === undefined) return undefined;
+  const id = attempts.at(-1)?.chunk ?? failure?.chunk ?? chunk?.id ?? word;
+  const state = judgeState(status, attempts, failure);
+  const isOpen = status.live !== undefined && (state === "running" || state === "waiting");
+  const nodes = inventory?.nodes ?? [];
+  const facts = { job, chunk: { id, gpu: chunk?.gpu }, nodes, isSelected: matchesAnyPattern, attempts };
+  return {
+    run: status.name,
+    chunk: id,
+    state,
+    runState: status.state,
+    attempts,
+    ...(failure === undefined || state === "done" ? {} : { failure }),
+    ...(isOpen ? { slots: judgeSlots({ ...facts, live: status.live! }) } : {}),
+    ...(isOpen && jobError !== undefined ? { jobError } : {}),
+  };
+}
+
+type LoadedParts = { job?: Job; inventory?: Inventory; error?: string };
+
+/** Loads what rules need. A run can be explained without it, where its files are gone. */
+async function loadInventoryAndJob(
+  path: string,
+  { header, nodes }: ReturnType<typeof replayRun>,
+  findInventory: (recorded: string) => Inventory,
+): Promise<LoadedParts> {
+  const recorded = [...nodes.keys()].at(-1);
+  let inventory: Inventory | undefined;
+  try {
+    inventory = findInventory(recorded ?? "local");
+    return { inventory, ...(header === undefined ? {} : { job: await loadRecordedJob(path, header, inventory) }) };
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error;
+    return { ...(inventory === undefined ? {} : { inventory }), error: error.message };
+  }
+}
+
+/** The id of a chunk of a range that gives units away changes; a unit identifies it as well. */
+function createRangeFilter(word: string): (chunk: string) => boolean {
+  const unit = /^\d{1,400}$/.test(word) ? BigInt(word) : parseRangeId(word)?.[0];
+  if (unit === undefined) return () => false;
+  return (chunk) => {
+    const units = parseRangeId(chunk);
+    return units !== undefined && units[0] <= unit && unit < units[1];
+  };
+}
+
+/** Returns the chunk that is meant: as the job has it, or as its last attempt shows it. */
+function findChunk(
+  word: string,
+  job: Job | undefined,
+  isRange: boolean,
+  attempts: readonly ChunkAttempt[],
+): Pick<Chunk, "id" | "gpu"> | undefined {
+  const last = attempts.at(-1);
+  const units = isRange && /^\d{1,400}$/.test(word) ? oneUnit(BigInt(word)) : job?.unitsOf(word);
+  const isInJob =
+    job !== undefined && units !== undefined && units[0] >= job.first && units[1] <= job.first + job.units;
+  const chunk = isInJob ? job.chunk(...units) : undefined;
+  return last === undefined ? chunk : { id: last.chunk, gpu: chunk?.gpu };
+}
+
+function oneUnit(unit: bigint): [bigint, bigint] {
+  return [unit, unit + 1n];
+}
+
+function judgeState(
+  { state }: RunStatus,
+  attempts: readonly ChunkAttempt[],
+  failure: Failure | undefined,
+): ChunkExplanation["state"] {
+  if (attempts.some((one) => one.state === "done")) return "done";
+  if (attempts.some((one) => one.state === "running")) return "running";
+  if (failure !== undefined) return "failed";
+  return state === "running" ? "waiting" : "unfinished";
+}

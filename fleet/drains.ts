@@ -1,0 +1,80 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { InvalidFileError } from "../schemas/errors.js";
+import { isJsonObject } from "../schemas/isjsonobject.js";
+
+const VERSION = 1;
+
+/** A node gets no new chunks. Times are ISO 8601. */
+export interface Drain {
+  reason?: string;
+  since: string;
+  /** When it ends by itself; absent = never. */
+  until?: string;
+  /** Whether chunks that run are ended, too. */
+  now?: true;
+}
+
+/** The drains that were asked for, by the name of the node. */
+export type Drains = ReadonlyMap<string, Drain>;
+
+/** Returns the path of the drains beside an inventory file; undefined if there is no such file. */
+export function drainsFilePath(inventory: string | undefined): string | undefined {
+  return inventory === undefined ? undefined : join(dirname(inventory), ".muster-drain.json");
+}
+
+/** Reads the drains that are in effect at `nowMs` (Unix time). Throws InvalidFile for a file that is none of drains. */
+export function readDrains(file: string | undefined, nowMs: number): Drains {
+  if (file === undefined || statSync(file, { throwIfNoEntry: false }) === undefined) return new Map();
+  const nodes = parseDrains(readFileSync(file, "utf8"));
+  if (nodes === undefined)
+    throw new InvalidFileError([
+      { file, message: "does not hold drains", hint: "remove it, and drain the nodes again: muster drain NODE" },
+    ]);
+  return new Map([...nodes].filter(([, drain]) => isInEffect(drain, nowMs)));
+}
+
+/** Replaces the file of drains atomically. */
+export function writeDrains(file: string, drains: Drains): void {
+  const document = { version: VERSION, nodes: Object.fromEntries(drains) };
+  writeFileSync(`${file}.partial`, `${JSON.stringify(document, null, 2)}\n`);
+  renameSync(`${file}.partial`, file);
+}
+
+/** Returns a drain as text: "drained until 2026-12-01 18:00 (new fans)". */
+export function describeDrain({ reason, until }: Drain): string {
+  const end = until === undefined ? "" : ` until ${formatLocalTime(new Date(until))}`;
+  return `drained${end}${reason === undefined ? "" : ` (${reason})`}`;
+}
+
+/** Formats a time in this machine's time zone: "2026-12-01 18:00". */
+export function formatLocalTime(date: Date, precision: "minutes" | "seconds" = "minutes"): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const seconds = precision === "seconds" ? `:${two(date.getSeconds())}` : "";
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}${seconds}`;
+}
+
+function isInEffect({ until }: Drain, nowMs: number): boolean {
+  return until === undefined || Date.parse(until) > nowMs;
+}
+
+/** Returns undefined where the text is not what `writeDrains` writes. */
+function parseDrains(text: string): Drains | undefined {
+  try {
+    const document: unknown = JSON.parse(text);
+    if (!isJsonObject(document) || document.version !== VERSION || !isJsonObject(document.nodes)) return undefined;
+    const nodes = Object.entries(document.nodes);
+    return nodes.every((entry): entry is [string, Drain] => isDrain(entry[1])) ? new Map(nodes) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDrain(value: unknown): value is Drain {
+  if (!isJsonObject(value)) return false;
+  const { reason, since, until, now } = value;
+  const isTime = (time: unknown) => typeof time === "string" && !Number.isNaN(Date.parse(time));
+  if (reason !== undefined && typeof reason !== "string") return false;
+  return isTime(since) && (until === undefined || isTime(until)) && (now === undefined || now === true);
+}
