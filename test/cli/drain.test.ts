@@ -73,7 +73,8 @@ t.test("--now stops what runs there, and it runs elsewhere; a drained fleet is w
   t.equal((await muster("drain", first, "--now")).code, 0);
   const countRunning = () => shop.json<LiveRun>("empty/runs/empty/live.json").nodes[0]!.running;
   await waitUntil("nothing runs there", () => countRunning() === 0);
-  t.equal((await muster("drain", second, "--until", "3s")).code, 0);
+  t.equal((await muster("drain", second, "--until", "10s")).code, 0);
+  await waitUntil("the run has seen it", () => running.stderr().includes(`${second}: drained`));
   job.openGate(lab.nodes);
   const { code, err } = await running.ended;
   t.equal(code, 0, err);

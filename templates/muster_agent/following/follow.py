@@ -57,7 +57,7 @@ class Follower:
         self.has_more = False
         for id, attempt in list(self.followed.items()):
             is_over = id in held.results or id not in held.folders  # its logs are final, and stay readable
-            if attempt.send_new() or not is_over:
+            if attempt.send_new() or attempt.waits_for_cut or not is_over:
                 self.has_more = self.has_more or attempt.has_more
             else:
                 self.end(id)
@@ -138,6 +138,10 @@ class FollowedAttempt:
     def seek(self, tail: int | None) -> None:
         for reader in self.readers.values() if tail is not None and not self.is_resumed else ():
             reader.seek_to_last_lines(tail or 0)
+
+    @property
+    def waits_for_cut(self) -> bool:
+        return any(reader.is_cut for reader in self.readers.values())
 
     def send_new(self) -> bool:
         """Sends what is new. Whether there was something."""

@@ -13,14 +13,15 @@ BLOCK_BYTES = 64 << 10
 
 class LogReader:
     """`offset`: of the next byte to read. `dropped`: bytes that the size limit dropped before they were read; None where their number
-    is not known. The reader takes it and resets it to 0."""
+    is not known. The reader takes it and resets it to 0. `is_cut`: the log has become shorter, and is read on from the next look: the
+    agent may be between the two steps of the cut."""
 
     def __init__(self, path: str, offset: int = 0):
         self.fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self.offset = offset
         self.recent = b""
         self.dropped: int | None = 0
-        self.is_after_hole = False
+        self.is_after_hole = self.is_cut = False
 
     def seek_to_last_lines(self, count: int) -> None:
         """Continues at the last `count` lines that there are."""
@@ -41,8 +42,12 @@ class LogReader:
     def read(self) -> bytes:
         """The next bytes, at most PIECE_BYTES; none where there are no more yet."""
         size = os.fstat(self.fd).st_size
-        if size < self.offset:
+        if self.is_cut:
             self.find_place(size)
+            self.is_cut = False
+        elif size < self.offset:
+            self.is_cut = True
+            return b""
         while True:
             start = self.skip_hole(size)
             data = os.pread(self.fd, min(PIECE_BYTES, size - start), start) if start < size else b""
