@@ -208,8 +208,7 @@ export class RandomRun {
   /** The agent of a node was killed while `ran` were running; its finished results are still there. */
   private joinWithout(node: string, ran: Attempt[]): void {
     const killers = new Set(ran.flatMap((one) => this.poisonIn(one))); // one may be in a chunk and in a piece of it
-    for (const unit of killers)
-      this.outcome.deaths.set(unit, (this.outcome.deaths.get(unit) ?? 0) + 1);
+    for (const unit of killers) this.outcome.deaths.set(unit, (this.outcome.deaths.get(unit) ?? 0) + 1);
     const ended = this.uncollected.filter((one) => one.node === node);
     this.join(node, ended, reportAttempts(ran, { state: "done", agentDied: true }));
   }
