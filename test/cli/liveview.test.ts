@@ -91,9 +91,14 @@ t.test("the live view of a run in a terminal", { skip }, async (t) => {
   t.ok(model.screen.every((line) => line.length <= 60));
 
   const run = join(shop.folder, "seen/runs/seen");
-  const status = await runMuster(["status", run]);
+  let status = await runMuster(["status", run]);
+  const showsAllProgress = async () => {
+    status = await runMuster(["status", run]);
+    const lines = status.out.split("\n");
+    return countLines(lines, /^ {4}slot \d: n=\d since \d\d:\d\d:\d\d, \d+ s of about .* 25 %$/) === 4;
+  };
+  await waitUntil("the status has the progress of all chunks", showsAllProgress, 30);
   t.match(status.out, /\n {2}4 of 4 slots run, 3 waiting, about \d+ s left\n {2}rig: 2 of 2 slots run, \d done/);
-  t.equal(countLines(status.out.split("\n"), /^ {4}slot \d: n=\d since \d\d:\d\d:\d\d, \d+ s of about .* 25 %$/), 4);
   t.ok(status.out.split("\n").every((line) => line.length <= 80));
   t.match(JSON.parse((await runMuster(["status", run, "--json"])).out), {
     live: { running: 4, waiting: { units: "3" } },
