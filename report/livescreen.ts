@@ -56,6 +56,8 @@ export class LiveScreen {
 
   /** Replaces the lines, each of which must fit into the terminal's width. */
   show(lines: string[]): void {
+    // log-update leaves lines below a changed part where they are, even if they belong elsewhere now.
+    if (lines.length !== this.lines.length) this.draw.clear();
     this.lines = lines;
     if (lines.length === 0) this.draw.clear();
     else this.draw(lines.join("\n"));

@@ -63,6 +63,7 @@ export class TerminalModel {
     if (letter === "m" || mode === "?") return 1 + all.length;
     if (letter === "A") this.row = Math.max(0, this.lines.length - this.rows, this.row - count);
     else if (letter === "B") this.row = Math.min(this.lines.length - 1, this.row + count);
+    else if (letter === "H") [this.row, this.column] = [Math.max(0, this.lines.length - this.rows), 0];
     else if (letter === "G") this.column = count - 1;
     else if (letter === "K") this.edit((line) => (number === "2" ? "" : line.slice(0, this.column)));
     else if (letter === "J") {
