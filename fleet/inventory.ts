@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { checkSchema } from "../schemas/checkschema.js";
-import type { FilePosition, Problem } from "../schemas/errors.js";
+import { type FilePosition, InvalidFileError, type Problem } from "../schemas/errors.js";
 import { readSource } from "../schemas/parsesource.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import { createInvalidFileError } from "../schemas/violations.js";
-import { drainsFilePath, readDrains } from "./drains.js";
+import { type Drain, drainsFilePath, readDrains } from "./drains.js";
 import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
@@ -76,14 +76,30 @@ export type InventoryOrigin =
   | "./inventory.yml"
   | "embedded";
 
-/** Loads and validates an inventory file, with the drains of its nodes. Throws InvalidFileError with every problem found. */
+/**
+ * Loads and validates an inventory file, with the drains of its nodes: where their file is damaged, every node counts as drained. Throws
+ * InvalidFileError with every problem found.
+ */
 export function loadInventory(file: string): Inventory {
   const path = resolve(file);
   const inventory = parseInventory(readSource(file), path);
-  const drains = readDrains(drainsFilePath(path), Date.now());
-  if (drains.size === 0) return inventory;
-  const nodes = inventory.nodes.map((node) => ({ ...node, drain: drains.get(node.name) }));
+  const find = findDrains(drainsFilePath(path)!);
+  const nodes = inventory.nodes.map((node) => {
+    const drain = find(node.name);
+    return drain === undefined ? node : { ...node, drain };
+  });
   return { ...inventory, nodes };
+}
+
+function findDrains(file: string): (node: string) => Drain | undefined {
+  try {
+    const drains = readDrains(file, Date.now());
+    return (node) => drains.get(node);
+  } catch (error) {
+    if (!(error instanceof InvalidFileError)) throw error;
+    const unknown = { since: new Date().toISOString(), reason: `${file} is damaged` };
+    return () => unknown;
+  }
 }
 
 /** An inventory of this machine only: a local connection, no GPUs, one CPU slot per core. */

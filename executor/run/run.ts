@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
-import { drainsFilePath } from "../../fleet/drains.js";
+import { drainsFilePath, readDrains } from "../../fleet/drains.js";
 import { formatAddress, type Node } from "../../fleet/node.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
@@ -56,9 +56,12 @@ export interface RunOutcome {
 
 /**
  * Runs a job on nodes, or resumes it where its run directory exists. Rejects with a MusterError: OTHER_RUN, HELD, JOURNAL_DAMAGED
- * or RESULTS_DAMAGED where the run directory cannot be used, NO_NODE where no node may work on the job, and disk errors.
+ * or RESULTS_DAMAGED where the run directory cannot be used, INVALID_FILE where it is not known which nodes are drained, NO_NODE where no
+ * node may work on the job, and disk errors.
  */
 export async function runJob(job: Job, nodes: Node[], options: RunOptions): Promise<RunOutcome> {
+  const drainsFile = drainsFilePath(findInventoryFile(options.inventory));
+  readDrains(drainsFile, Date.now()); // a damaged one is told now, and not in the middle of the run
   const path = resolveRunPath(job, options.out, options.fresh);
   const contents = await hashStagedFiles(job, new HashMemory(path));
   const stagedBytes = countStagedBytes(job, contents);
@@ -128,7 +131,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await directory.journal.flush();
     live = new LiveFile(directory.path, createLiveSource(coordinator));
     observer.runStarted(live, directory.path, leftOut);
-    drains = new DrainWatch(drainsFilePath(findInventoryFile(options.inventory)), coordinator, observer);
+    drains = new DrainWatch(drainsFile, coordinator, observer);
     drains.start();
     const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learned());
     drains.stop();

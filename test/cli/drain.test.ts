@@ -103,7 +103,10 @@ t.test("bad input", { skip }, async (t) => {
   const alone = await runMuster(["drain", "x", "-i", "local"], { cwd: shop.folder });
   t.match(alone, { code: 64, err: /drains are kept beside an inventory, and there is none here/ });
   writeFileSync(join(folder, ".muster-drain.json"), "{");
-  const damaged = await muster("nodes");
-  t.match(damaged, { code: 65, err: /\.muster-drain\.json: does not hold drains\n +remove it/ });
+  const refusal = { code: 65, err: /\.muster-drain\.json: does not hold drains\n +remove it/ };
+  t.match(await muster("run", new KnownJob(shop, "undrained", { chunks: 1 }).file), refusal);
+  t.match(await muster("drain", first), refusal);
+  const others = await muster("nodes");
+  t.match(others, { code: 0, out: /! drained\s+\([^)]*\.muster-drain\.json\s+is\s+damaged\)/ });
   t.notOk(existsSync(join(folder, ".muster-drain.json.partial")));
 });
