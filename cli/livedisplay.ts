@@ -69,7 +69,7 @@ function toneOf(state: StepState): Tone {
 }
 
 /** NO_COLOR and terminals without colours leave texts as they are. */
-function createPaint(hasColours: boolean): Paint {
+export function createPaint(hasColours: boolean): Paint {
   return (text, tone) =>
     hasColours && tone !== "plain" ? styleText(STYLES[tone], text, { validateStream: false }) : text;
 }

@@ -94,6 +94,27 @@ function addNodes(muster: Command, setResult: SetResult): void {
     .action((options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
 }
 
+function addTop(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("top").argument("[folder]", "where to look for runs (default: here, and ./runs)"))
+    .summary("watch the GPUs of all nodes, and what runs on them")
+    .description(
+      "Shows for each GPU the chunk that runs on it, how busy it is, its memory, power and temperature, every two seconds until q is pressed. In a pipe, and with --json, it looks once. Nothing is changed or left on a node.",
+    )
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        ["muster top", "muster top --limit rigs", "muster top --json"],
+        [
+          ["0", "every node answered, or q was pressed"],
+          ["3", "some nodes did not answer"],
+          ["64, 65", "wrong usage, an invalid inventory"],
+          ["69", "no node answered"],
+        ],
+      ),
+    )
+    .action((folder, options) => setResult(import("./top.js").then(({ top }) => top(folder, options, writers))));
+}
+
 function addExec(muster: Command, setResult: SetResult): void {
   addCommonOptions(muster.command("exec").argument("<command...>", "a program and its arguments"), ["verbose"])
     .summary("run a command on every node, side by side")
@@ -198,6 +219,6 @@ function addUndrain(muster: Command, setResult: SetResult): void {
 
 /** Adds the commands that look at nodes, or bring them into their state. */
 export function addNodeCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addProvision, addVerify, addDoctor, addNodes, addExec, addCache, addDrain, addUndrain])
+  for (const add of [addProvision, addVerify, addDoctor, addNodes, addTop, addExec, addCache, addDrain, addUndrain])
     add(muster, setResult);
 }

@@ -32,7 +32,7 @@ export interface ViewFrame {
 /** Returns the live view of a run: its totals in one or two lines, then a line for each node, as many as there are rows. */
 export function renderRun(live: LiveRun, label: string, frame: ViewFrame): string[] {
   const { rows, nowMs } = frame;
-  const head = renderHead(live, label, frame);
+  const head = renderTotals(live, label, frame);
   if (live.overhead !== undefined)
     head.push(paintLine([[`  ${formatOverhead(live.overhead)}`, "bad"]], frame.columns - 1, frame.paint));
   const room = Math.min(MAX_FAR_OVER_LINES, Math.max(0, rows - head.length - 1));
@@ -45,8 +45,8 @@ export function renderRun(live: LiveRun, label: string, frame: ViewFrame): strin
   return [...head, ...nodes, ...overLines].slice(0, Math.max(1, rows));
 }
 
-/** Returns the name, the bar, the counts and the times, in one line where they fit, else in two. */
-function renderHead(live: LiveRun, label: string, { columns, nowMs, paint }: ViewFrame): string[] {
+/** Returns the name, the bar, the counts and the times of a run, in one line where they fit, else in two. */
+export function renderTotals(live: LiveRun, label: string, { columns, nowMs, paint }: ViewFrame): string[] {
   const width = columns - 1;
   const share = shareDone(live);
   const name = shortenMiddle(label, MAX_NAME_COLUMNS);

@@ -4,7 +4,7 @@ It arrives over the channel on which it then talks (templates/nodeprograms.ts), 
 package muster_agent, and of the worker library `muster`, by module name. `attach ROOT` passes its stdin and stdout to the run's daemon (which it starts where there is
 none) and waits; the daemon speaks JSON lines over them (docs/protocol.md) and outlives the connection. `clean ROOT` ends what is
 left of a run without its daemon. `follow ROOT SELECTION` sends the logs of attempts while they are written. `cache WORKDIR ACTION
-BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share.
+BUDGET` shows or prunes WORKDIR/cache, which the runs of the node share. `samples SECONDS` prints figures of the GPUs.
 ROOT is the run's folder on the node:
 
     w/SLOT            working copy of a slot: its attempts run in it

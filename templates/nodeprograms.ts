@@ -58,6 +58,11 @@ export function cacheProgram({ args, stdin }: NodeProgram): NodeProgram {
   return { args: [...args.slice(0, -1), "cache"], stdin };
 }
 
+/** The same program, but it prints how busy the GPUs of a node are, every `seconds` (fleet/gpus/samplenode.ts). */
+export function samplesProgram({ args, stdin }: NodeProgram, seconds: number): NodeProgram {
+  return { args: [...args.slice(0, -1), "samples", `${seconds}`], stdin };
+}
+
 /** attempts/slots.py -> muster_agent.attempts.slots */
 function moduleName(file: string): string {
   return join(AGENT_PACKAGE, file)

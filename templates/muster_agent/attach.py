@@ -14,14 +14,19 @@ from .cache.cache_command import run_cache_command
 from .clean import clean
 from .errors import describe_error
 from .following.follow import follow
+from .gpu.samples import print_samples
 
 EX_USAGE, EX_NOPERM = 64, 77  # exit codes of sysexits.h
 SOCKET = "agent.sock"
-USAGE = "usage: attach|clean ROOT | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET   (folders: absolute or in ~)\n"
+USAGE = (
+    "usage: attach|clean ROOT | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET | samples SECONDS   (folders: absolute or in ~)\n"
+)
 
 
 def main(words: list[str]) -> int:
-    """Runs `attach ROOT`, `clean ROOT`, `follow ROOT SELECTION` or `cache WORKDIR ACTION BUDGET`, and returns the exit code."""
+    """Does what the words say, as USAGE lists them, and returns the exit code."""
+    if words[:1] == ["samples"] and len(words) == 2:
+        print_samples(float(words[1]))
     root = os.path.expanduser(words[1]) if len(words) > 1 else ""
     forms = ((["attach"], 2), (["clean"], 2), (["follow"], 3), (["cache"], 4))
     if (words[:1], len(words)) not in forms or not os.path.isabs(root):

@@ -5,7 +5,7 @@ import { projectRoot } from "../lab/project.js";
 
 /**
  * Gives a program a terminal for stdin, stdout and stderr, and copies what it prints there to stdout. A line "COLUMNS ROWS" on stdin gives
- * the terminal another size.
+ * the terminal another size; a line "type TEXT" presses keys.
  */
 const TERMINAL = `import fcntl, os, pty, select, struct, sys, termios
 def resize(columns, rows):
@@ -20,7 +20,8 @@ sources = [terminal, 0]
 while True:
     if 0 in select.select(sources, [], [])[0]:
         line = os.read(0, 100)
-        if line: resize(*line.split())
+        if line.startswith(b"type "): os.write(terminal, line[5:].rstrip(b"\\n"))
+        elif line: resize(*line.split())
         else: sources.remove(0)
         continue
     try:
@@ -48,6 +49,11 @@ export function startInTerminal(words: string[], options: TerminalOptions = {}):
     cwd,
     env: { ...own, MUSTER_INVENTORY: "", TERM: "xterm-256color", ...env },
   });
+}
+
+/** Presses keys in the terminal of a program. */
+export function typeKeys(child: ChildProcess, keys: string): void {
+  child.stdin!.write(`type ${keys}\n`);
 }
 
 /** Gives the terminal of a program another size. */

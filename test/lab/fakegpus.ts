@@ -17,6 +17,8 @@ export interface GpuSetup {
   errors?: Record<number, number>;
   /** MiB of a card's memory that are taken. */
   used?: Record<number, number>;
+  /** Percent of the time that a card computes; otherwise 0. */
+  busy?: Record<number, number>;
   /** A process that holds memory of a card. */
   holders?: Record<number, number>;
   /** The tools never answer, or print what is no report. */
@@ -59,6 +61,9 @@ export function sysfsState(gpus: GpuSetup): {
       pp_dpm_mclk: sick ? "" : "0: 96Mhz *\n1: 875Mhz\n",
       power_dpm_force_performance_level: sick ? "unknown\n" : "auto\n",
       mem_info_vram_used: `${used}\n`,
+      "hwmon/hwmon3/power1_average": "98400000\n",
+      "hwmon/hwmon3/temp1_input": "61200\n",
+      gpu_busy_percent: `${gpus.busy?.[index] ?? 0}\n`,
     };
     return Object.entries(texts).map(([name, text]) => [`sys/devices/pci0000:00/${pciAddress(index)}/${name}`, text]);
   });

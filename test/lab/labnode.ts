@@ -1,8 +1,8 @@
 import { type ExecFileOptions, execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type GpuSetup, sysfsCards, sysfsState } from "./fakegpus.js";
@@ -181,7 +181,11 @@ export class LabNode {
 
   private writeSysfs(gpus: GpuSetup): void {
     const { files, links } = sysfsState(gpus);
-    for (const [path, text] of files) writeFileSync(join(this.root, path), text);
+    for (const [path, text] of files) {
+      const file = join(this.root, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
     for (const [path, to] of links) {
       const link = join(this.root, path);
       const isThere = lstatSync(link, { throwIfNoEntry: false }) !== undefined;

@@ -3,6 +3,7 @@ import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
 import type { JournalEntry } from "../../executor/run/record/journalentry.js";
+import type { SampledNode } from "../../fleet/gpus/sampledfleet.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import {
   formatCancelledPipeline,
@@ -31,7 +32,7 @@ import { formatHistory } from "../../report/historytext.js";
 import { formatNodeEntry } from "../../report/journaltext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
-import { renderRun } from "../../report/liveview.js";
+import { renderRun, renderTotals } from "../../report/liveview.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
 import { renderPipelinePage } from "../../report/pipelinepage.js";
 import { formatPipelinePlan } from "../../report/pipelineplantext.js";
@@ -45,7 +46,9 @@ import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
+import { renderFleet } from "../../report/topview.js";
 import { formatExplanation } from "../../report/whytext.js";
+import { createNode } from "../fleet/nodes.js";
 import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import { members, progressText } from "./progressrendering.js";
@@ -205,6 +208,19 @@ export const TEXTS: Record<string, Rendering> = {
   formatTotalProgress: shown(createLiveRun(), (live) => formatTotalProgress(live, LIVE_NOW_MS), LIVE_VALUES),
   formatLiveRun: shown(createLiveRun(), (live) => toPrintableText(formatLiveRun(live, LIVE_NOW_MS, true)), LIVE_VALUES),
   renderRun: shown(createLiveRun(), (live) => renderRun(live, live.name, frame).join("\n"), LIVE_VALUES),
+  renderTotals: shown(createLiveRun(), (live) => renderTotals(live, live.name, frame).join("\n"), LIVE_VALUES),
+  renderFleet: shown(
+    { live: createLiveRun(), name: "rig", reason: "no route", problem: "none", pci: "0000:03:00.0" },
+    ({ live, name, reason, problem, pci }) => {
+      const gpus = [{ pci, age: 1, isAsleep: false }];
+      const nodes: SampledNode[] = [
+        { node: createNode({ name }), state: "live", atMs: 0, sample: { load: 1, gpus, problem } },
+        { node: { ...createNode({ name }), drain: { since: "2026-01-01", reason } }, state: "away", reason },
+      ];
+      return renderFleet({ nodes, runs: [{ label: name, path: name, live }] }, frame).join("\n");
+    },
+    LIVE_VALUES,
+  ),
   renderPipeline: shown(
     createLiveRun(),
     (live) => {

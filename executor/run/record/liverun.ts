@@ -96,9 +96,15 @@ export interface LiveAttempt {
 
 /** Returns what the coordinator of session `session` wrote last; undefined where it wrote nothing that this muster can read. */
 export function readLiveRun(path: string, session: number): LiveRun | undefined {
+  const live = readLastLiveRun(path);
+  return live?.session === session ? live : undefined;
+}
+
+/** Returns what the last coordinator wrote last: it is over where no coordinator is alive. */
+export function readLastLiveRun(path: string): LiveRun | undefined {
   try {
     const live = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as LiveRun;
-    return live.version === LIVE_VERSION && live.session === session ? live : undefined;
+    return live.version === LIVE_VERSION ? live : undefined;
   } catch {
     return undefined;
   }

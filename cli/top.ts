@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { findActiveRuns } from "../executor/run/record/activeruns.js";
+import { SampledFleet, type SampledNode } from "../fleet/gpus/sampledfleet.js";
+import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { TERMINAL_COLUMNS } from "../report/columns.js";
+import { toPrintableText } from "../report/format.js";
+import { type FleetView, renderFleet } from "../report/topview.js";
+import type { Writers } from "../report/writers.js";
+import { formatJson } from "../schemas/escape.js";
+import { showFleet } from "./fleetscreen.js";
+import { handleInterrupt } from "./interrupt.js";
+import type { CommonOptions } from "./options.js";
+
+const INTERVAL_SECONDS = 2;
+/** For which a single look waits for nodes that do not answer. */
+const LOOK_SECONDS = 10;
+
+/**
+ * `muster top [FOLDER]`: shows what the GPUs of all nodes do, and what runs on them, until q is pressed. Elsewhere than on a terminal, and
+ * with --json, it looks once. Nothing is changed or left on a node. Returns the exit status.
+ */
+export async function top(folder: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
+  const nodes = selectNodes(findInventory(options.inventory, process.env, process.cwd()), options.limit);
+  const interrupt = handleInterrupt();
+  const quit = new AbortController();
+  const signal = AbortSignal.any([interrupt.signal, quit.signal]);
+  const fleet = new SampledFleet(nodes, INTERVAL_SECONDS, signal);
+  const read = (): FleetView => ({ nodes: fleet.current, runs: findActiveRuns(folder ?? process.cwd()) });
+  const isScreen = process.stdout.isTTY === true && process.stdin.isTTY === true && !options.json && !options.quiet;
+  try {
+    if (isScreen && process.env.TERM !== "dumb") {
+      await showFleet(read, options, signal);
+      return interrupt.exitStatus() ?? 0;
+    }
+    await Promise.race([fleet.answered(), sleep(LOOK_SECONDS * 1000, undefined, { signal, ref: false })]).catch(
+      () => {},
+    );
+    if (interrupt.signal.aborted) return interrupt.exitStatus()!;
+    const view = endLook(read());
+    writers.out(options.json ? formatJson(buildDocument(view), 2) : formatOnce(view));
+    return exitStatusOf(view.nodes);
+  } finally {
+    quit.abort();
+    await fleet.ended;
+    interrupt.release();
+  }
+}
+
+/** Returns a view in which every node has answered or not. */
+function endLook({ nodes, runs }: FleetView): FleetView {
+  const reason = `no answer within ${LOOK_SECONDS} s`;
+  const next = "check that the machine is on, and host and port in the inventory";
+  const end = (one: SampledNode): SampledNode =>
+    one.state === "connecting" ? { node: one.node, state: "away", reason, next } : one;
+  return { nodes: nodes.map(end), runs };
+}
+
+function formatOnce(view: FleetView): string {
+  const frame = { columns: TERMINAL_COLUMNS + 1, rows: 0, nowMs: Date.now(), paint: (text: string) => text };
+  return toPrintableText(renderFleet(view, frame));
+}
+
+/** The document of --json. */
+function buildDocument({ nodes, runs }: FleetView): object {
+  return {
+    nodes: nodes.map((one) => ({
+      node: one.node.name,
+      drain: one.node.drain,
+      state: one.state,
+      ...describeState(one),
+    })),
+    runs: runs.map(({ label, path, live }) => ({ run: label, path, live })),
+  };
+}
+
+function describeState(sampled: SampledNode): object {
+  switch (sampled.state) {
+    case "connecting":
+      return {};
+    case "away":
+      return { reason: sampled.reason, next: sampled.next };
+    case "live":
+      return { at: new Date(sampled.atMs).toISOString(), ...sampled.sample };
+    default:
+      return sampled satisfies never;
+  }
+}
+
+function exitStatusOf(nodes: readonly SampledNode[]): number {
+  const live = nodes.filter(({ state }) => state === "live").length;
+  if (live === nodes.length) return 0;
+  return live === 0 ? 69 : 3;
+}

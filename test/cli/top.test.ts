@@ -1,0 +1,98 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { shareLab } from "../lab/sharedlab.js";
+import { waitUntil } from "../lab/waituntil.js";
+import { startInTerminal, typeKeys } from "./pseudoterminal.js";
+import { runMuster, startMuster, waitForExit } from "./startmuster.js";
+import { TerminalModel } from "./terminalmodel.js";
+
+const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig", "zeus"], gpus: 2, vendor: "amd" }, "GPUs");
+
+/** Reports a quarter of its work, and waits for the file `topped` of its node. */
+const WORKER = `import os, time
+with open(os.environ["MUSTER_PROGRESS"], "w") as file: file.write("1 4")
+while not os.path.exists("/var/tmp/topped"): time.sleep(0.05)
+`;
+t.test("one look, in a pipe and as JSON", { skip }, async (t) => {
+  const [rig, zeus] = nodes;
+  rig!.setGpus({ used: { 0: 2048 }, busy: { 0: 97 } });
+  const looked = await runMuster(["top", "-i", inventory], { cwd: shop.folder });
+  t.match(looked, { code: 0, err: "" });
+  t.match(looked.out, /^2 nodes, 0 runs, 0 chunks running\n/);
+  t.match(
+    looked.out,
+    /\nrig {2}load .*\n {2}0 {6}- +97 % {3}2\.0\/8\.0 GiB +98 W {2}61 °C\n {2}1 {6}- +0 % {3}0\.0\/8\.0 GiB.*\nzeus {2}/,
+  );
+  t.ok(looked.out.split("\n").every((line) => line.length <= 80));
+  rig!.setGpus({ used: {}, busy: {} });
+  await zeus!.powerOff();
+  const document = JSON.parse((await runMuster(["top", "-i", inventory, "--json"])).out);
+  t.match(document, {
+    nodes: [
+      { node: "rig", state: "live", gpus: [{ pci: "0000:03:00.0", busy: 0, total: 2 ** 33 }, { pci: "0000:06:00.0" }] },
+      { node: "zeus", state: "away", reason: String, next: String },
+    ],
+    runs: [],
+  });
+  t.equal((await runMuster(["top", "-i", inventory, "-q"])).code, 3);
+  t.equal((await runMuster(["top", "-i", inventory, "--limit", "zeus"])).code, 69);
+  await zeus!.powerOn();
+  t.same(await rig!.quiet(20), [], "nothing runs on");
+});
+
+t.test("on a terminal, while a run goes on, a node goes away and comes back", { skip }, async (t) => {
+  shop.write("top/w.py", WORKER);
+  const job = shop.write("top/job.yaml", {
+    name: "seen",
+    kind: "matrix",
+    matrix: { n: [0, 6] },
+    script: "w.py",
+    args: ["{n}"],
+  });
+  const run = startMuster(["run", job, "-i", inventory]);
+  const model = new TerminalModel(80, 24);
+  const child = startInTerminal(["top", "-i", inventory], { cwd: join(shop.folder, "top") });
+  t.teardown(() => child.kill());
+  let raw = "";
+  child.stdout!.on("data", (bytes) => {
+    raw += bytes;
+    model.write(`${bytes}`);
+  });
+  const waitFor = (what: string, ...patterns: RegExp[]) => {
+    const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
+    return waitUntil(what, () => patterns.every(shows), 60).catch(({ message }) => {
+      throw new Error([message, ...model.screen].join("\n"));
+    });
+  };
+  const row = /^ {2}[01] {6}n=\d +25 % +.*(?:s|min) .* GiB/;
+  await waitFor("all GPUs have a chunk", /^2 nodes, 1 run, 4 chunks running/, row, /^seen \[-+\] 0\.0 %/);
+  await waitUntil("four rows", () => model.screen.filter((line) => row.test(line)).length === 4, 60);
+  t.match(model.screen.at(-1), /^q quits/);
+  t.ok(model.screen.every((line) => line.length <= 80));
+  t.ok(raw.includes("\u001b[?1049h"), "the terminal's other screen");
+  const [, zeus] = nodes;
+  await zeus!.powerOff();
+  await waitFor("the node is away", /^zeus {2}away: /);
+  await zeus!.powerOn();
+  await waitFor("it is back", /^zeus {2}(?:.*, )?load /);
+  typeKeys(child, "q");
+  t.equal((await waitForExit(child)).code, 0);
+  t.ok(raw.endsWith("\u001b[?1049l"), "what was there before is back");
+  for (const { root } of nodes) writeFileSync(join(root, "var/tmp/topped"), "");
+  t.equal((await waitForExit(run)).code, 0);
+  for (const { root } of nodes) rmSync(join(root, "var/tmp/topped"));
+  for (const node of nodes) t.same(await node.quiet(20), [], "nothing runs on");
+});
+
+t.test("a card that does not answer holds up no other", { skip }, async (t) => {
+  const [rig] = nodes;
+  const file = join(rig!.root, "sys/devices/pci0000:00/0000:03:00.0/gpu_busy_percent");
+  rmSync(file);
+  await rig!.exec(["mkfifo", "/sys/devices/pci0000:00/0000:03:00.0/gpu_busy_percent"]);
+  const { out } = await runMuster(["top", "-i", inventory, "--limit", "rig"], { cwd: shop.folder });
+  t.match(out, /\n {2}0 {6}-.*\n {2}1 {6}- +0 % /);
+  t.same(await rig!.quiet(20), [], "nothing runs on");
+  rmSync(file);
+  rig!.setGpus({});
+});
