@@ -57,7 +57,10 @@ export function openHosts(lab: Lab, place: string, slots: (node: string) => numb
   };
 }
 
-/** Runs the chunks under GNU parallel, which returns the results and cleans up on the nodes. */
+/**
+ * Runs the chunks under GNU parallel, which returns the results and cleans up on the nodes. Results are in no folder of their own, and the
+ * folder keeps a file: the clean-up after one job removes empty folders, also where the next one is about to write.
+ */
 export async function runParallel(
   lab: Lab,
   chunks: number,
@@ -66,20 +69,22 @@ export async function runParallel(
 ): Promise<DispatchScore> {
   const how = multiplexed ? "multiplexed" : "plain ssh";
   const place = join(lab.folder, `parallel-${feed}-${multiplexed}`);
-  for (const folder of ["in", "out"]) mkdirSync(join(place, folder), { recursive: true });
+  mkdirSync(join(place, "in"), { recursive: true });
   const closeHosts = openHosts(lab, place, () => SLOTS, multiplexed);
   const numbers = Array.from({ length: chunks }, (_, n) => n);
   for (const n of feed === "file" ? numbers : []) writeFileSync(join(place, `in/${n}`), `${n}\n`);
   const transfer = feed === "file" ? ["--transferfile", "in/{}"] : [];
-  const command = feed === "file" ? "mkdir -p out; cat in/{} > out/{}" : "mkdir -p out; echo {} > out/{}";
-  const files = ["--sshloginfile", "nodes", "--wd", "/tmp/parallel", ...transfer, "--return", "out/{}", "--cleanup"];
+  const command = feed === "file" ? "cat in/{} > out-{}" : "echo {} > out-{}";
+  writeFileSync(join(place, "keep"), "");
+  const base = ["--sshloginfile", "nodes", "--wd", "/tmp/parallel", "--basefile", "keep"];
+  const files = [...base, ...transfer, "--return", "out-{}", "--cleanup"];
   const ran = await runTimed(["parallel", "--will-cite", ...files, command], {
     cwd: place,
     limit: 600,
     stdin: `${numbers.join("\n")}\n`,
     env: { HOME: lab.folder },
   });
-  const right = numbers.filter((n) => isRight(join(place, `out/${n}`), n)).length;
+  const right = numbers.filter((n) => isRight(join(place, `out-${n}`), n)).length;
   closeHosts();
   const note = ran.code === 0 ? "" : `exit ${ran.code}: ${ran.stderr.trim().split("\n").at(-1) ?? ""}`;
   return { name: `GNU parallel, ${how} (number as ${feed})`, chunks, right, seconds: ran.seconds, note };

@@ -76,8 +76,8 @@ async function runParallel(lab: Lab): Promise<WarmScore> {
   const place = makeFolder(lab, "parallel");
   const closeHosts = openHosts(lab, place, () => SLOTS_PER_NODE, true);
   const files = ["--sshloginfile", "nodes", "--wd", "/tmp/parallel", "--basefile", "worker.py"];
-  const command = "mkdir -p out; python3 worker.py cold {} out/{}";
-  const argv = ["parallel", "--will-cite", ...files, "--return", "out/{}", "--cleanup", command];
+  const command = "python3 worker.py cold {} out-{}";
+  const argv = ["parallel", "--will-cite", ...files, "--return", "out-{}", "--cleanup", command];
   const stdin = Array.from({ length: chunks }, (_, n) => `${n}\n`).join("");
   const ran = await runTimed(argv, { cwd: place, limit: LIMIT_SECONDS, stdin, env: { HOME: lab.folder } });
   closeHosts();
@@ -85,7 +85,7 @@ async function runParallel(lab: Lab): Promise<WarmScore> {
     name: "GNU parallel, a process a chunk",
     ran,
     ideal: IDEAL_COLD,
-    right: countRight((n) => join(place, `out/${n}`)),
+    right: countRight((n) => join(place, `out-${n}`)),
   };
 }
 
