@@ -177,7 +177,7 @@ t.test("a node that reconnects only briefly loses its chunks when its grace peri
   job.openGate([other]);
   await waitUntil("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
   const seconds = (performance.now() - lost) / 1000;
-  t.ok(seconds > 4 && seconds < 15, `after ${seconds} s`);
+  t.ok(seconds > 4 && seconds < 30, `after ${seconds} s`);
   const begun = () => job.listExecutions([other]).map(({ chunk }) => chunk);
   await waitUntil("they run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
   proxy.setLifetime(undefined);

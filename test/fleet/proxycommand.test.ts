@@ -29,7 +29,7 @@ t.test("a ProxyCommand and its whole group end with the stream", async (t) => {
     const closed = new Promise((resolve) => stream.once("close", resolve));
     stream.destroy();
     await closed;
-    await waitUntil(`no process of ${command}`, () => findMarked(mark).length === 0, 5);
+    await waitUntil(`no process of ${command}`, () => findMarked(mark).length === 0, 20);
   }
   t.same(findMarked(mark), []);
 });
@@ -123,7 +123,7 @@ t.test("over a ProxyCommand", { skip: lacking() }, async (t) => {
       encoding: "utf8",
     });
     t.equal(status, 7, stderr);
-    await waitUntil("no process", () => findMarked(mark).length === 0, 5);
+    await waitUntil("no process", () => findMarked(mark).length === 0, 20);
   });
 
   t.test("a command that is killed loses the connection, with the reason", async (t) => {

@@ -119,7 +119,7 @@ t.test("transfers work through jump hosts", { skip }, async (t) => {
   t.match(await files.stat(`${await files.home()}/muster-jump-test`), { size: 3_000_000 });
   await connection.exec(["rm", `${await files.home()}/muster-jump-test`], { timeout: 30 });
   await connection.close();
-  if (lab.kind === "machines") t.same(await lab.nodes[1]!.quiet(10), [], "nothing of it is left on the way");
+  if (lab.kind === "machines") t.same(await lab.nodes[1]!.quiet(20), [], "nothing of it is left on the way");
 
   await t.rejects(new SshDialer().connect({ ...target!, port: 1 }), {
     code: "UNREACHABLE",

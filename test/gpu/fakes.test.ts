@@ -85,7 +85,7 @@ t.test("nvidia", async (t) => {
     t.same(outcomes, Object.fromEntries(wanted), most.out);
     t.equal(Object.keys(outcomes).length, 21, most.out);
     t.match(holder.out, /^ok +holder .*held by pid \d+ \(python3\)/m);
-    t.same(await node.quiet(5), [], "no process is left");
+    t.same(await node.quiet(20), [], "no process is left");
   });
 
   const faults = [

@@ -103,7 +103,7 @@ async function ownMachines(t: Test): Promise<void> {
   );
   t.ok(existsSync(join(alpha.root, "dev/shm/mine")), "the test can look inside");
   t.equal((await alpha.exec(["hostname"])).stdout, "alpha\n");
-  t.same(await alpha.quiet(5), [], "nothing runs there but init and sshd");
+  t.same(await alpha.quiet(20), [], "nothing runs there but init and sshd");
   ssh(lab, alpha, "setsid sleep 1000 </dev/null >/dev/null 2>&1 &");
   t.match(await alpha.quiet(0.2), [{ argv: ["sleep", "1000"] }]);
 }
@@ -123,7 +123,7 @@ async function powerCycle(t: Test): Promise<void> {
   t.equal(ssh(lab, node, "cat /proc/sys/kernel/random/boot_id"), node.bootId);
   t.equal(ssh(lab, node, "ls /etc/kept ~/kept"), "/etc/kept\n/root/kept");
   t.equal(ssh(lab, node, "ls -d /dev/shm/lost /run/lost /tmp/lost 2>/dev/null || true"), "");
-  t.same(await node.quiet(5), [], "what ran before is gone");
+  t.same(await node.quiet(20), [], "what ran before is gone");
   ssh(lab, node, "echo options amdgpu ppfeaturemask=0x1 > /etc/modprobe.d/amdgpu.conf");
   await node.powerCycle();
   const mask = "/sys/module/amdgpu/parameters/ppfeaturemask";
@@ -165,7 +165,7 @@ async function restarts(t: Test): Promise<void> {
   await node.restartSshd({ MaxSessions: 1 });
   t.ok(existsSync(`${lab.folder}/mux`), "connections stand over a restart");
   await node.dropConnections();
-  t.same(await node.quiet(5), []);
+  t.same(await node.quiet(20), []);
   t.equal(ssh(lab, node, "grep MaxSessions /etc/ssh/sshd_config"), "MaxSessions 1");
 }
 

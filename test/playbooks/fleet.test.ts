@@ -116,7 +116,7 @@ t.test("a fleet is provisioned with nodes that are off, that reboot, and two at 
       const next = await runVerb(inventory, ["provision", "slow", "--limit", "node2"]);
       t.equal(next.code, 0, next.err);
       t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "done");
-      t.same(await two!.quiet(5), []);
+      t.same(await two!.quiet(20), []);
     },
   );
 });

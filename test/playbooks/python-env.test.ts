@@ -101,7 +101,7 @@ t.test("an environment from wheels: made, kept, upgraded, repaired", { skip, tim
     );
     t.equal(await env.python("import sieve; print(sieve.VERSION)"), "1.0");
     t.same(env.listEnvs(), [before, env.currentEnv()].sort(), "only the previous one is kept");
-    t.same(await node!.quiet(5), []);
+    t.same(await node!.quiet(20), []);
   });
 
   await t.test("a build ends with its coordinator", async (t) => {
@@ -111,7 +111,7 @@ t.test("an environment from wheels: made, kept, upgraded, repaired", { skip, tim
     await waitUntil("venv runs", () => node!.processes().some(({ argv }) => argv.includes("venv")));
     running.kill("SIGKILL");
     await end;
-    t.same(await node!.quiet(10), []);
+    t.same(await node!.quiet(20), []);
     t.same(
       readdirSync(env.home).filter((name) => name.endsWith(".partial")),
       [],

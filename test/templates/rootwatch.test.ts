@@ -75,7 +75,7 @@ t.test("an idle agent without a coordinator notices, too", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);
   await attachment.disconnect();
   remove(folder);
-  await waitUntil("it is gone", () => !isAlive(hello.pid), 15);
+  await waitUntil("it is gone", () => !isAlive(hello.pid), 60);
 });
 
 t.test("a chunk that ends or begins after the folder was deleted is not reported as failed", async (t) => {
