@@ -77,7 +77,7 @@ function addMap(muster: Command, setResult: SetResult): void {
   ])
     .summary("run a program once for each value, as GNU parallel does")
     .description(
-      "Runs a program on the nodes once for each value: those after :::, the lines of files after ::::, the rows of a CSV file, or the lines of stdin; of several :::, every combination. {} is the value, {.} without its extension, {/} its last part, {//} its folder, {/.} both, {#} its number; {1} {2.} or {column/.} one of several. Without {}, the value comes last. A single word with spaces is a line for the shell. What the program prints is printed; the job file is kept in the run directory.",
+      "Runs a program on the nodes once for each value: those after :::, the lines of files after ::::, the rows of a CSV file, numbers, or the lines of stdin; of several :::, every combination. {} is the value, {.} without its extension, {/} its last part, {//} its folder, {/.} both, {#} its number; {1} {2.} or {column/.} one of several. Without {}, the value comes last. A single word with spaces is a line for the shell. What the program prints is printed; the job file is kept in the run directory.",
     )
     .passThroughOptions()
     .option(
@@ -88,6 +88,7 @@ function addMap(muster: Command, setResult: SetResult): void {
     .option("-k, --keep-order", "print what the program printed in the order of the values")
     .option("-0, --null", "values on stdin end with NUL characters")
     .option("--csv <file>", "values from a CSV file (- for stdin), whose first row names them")
+    .option("--count <n>", "the values are the numbers from 0 to N - 1")
     .option("--name <name>", "the name of the run (default: that of the program)")
     .option("--out <dir>", "the run directory (default: runs/NAME, or runs/NAME-2 and so on for other values)")
     .option("--results <dir>", "publish results there instead of in the run directory")
@@ -105,6 +106,7 @@ function addMap(muster: Command, setResult: SetResult): void {
           "muster map -o {.}.png blender -b {} -o {.}.png ::: scenes/*.blend",
           "muster map -k ./train.py --lr {1} --depth {2} ::: 0.1 0.01 ::: 4 8 16",
           "muster map --csv grid.csv ./train.py --lr {lr} --seed {seed}",
+          "muster map --count 100 ./train.py --seed {}",
           "find data -name '*.gz' -print0 | muster map -0 'zcat {} | wc -l'",
         ],
         [

@@ -7,18 +7,16 @@ import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { MAP_FILE, MapFolders } from "./mapfolders.js";
-import { readMapValues, splitMapWords } from "./mapvalues.js";
+import { readMapValues, splitMapWords, type ValueOptions } from "./mapvalues.js";
 import type { RunCommandOptions } from "./options.js";
 import { performJob } from "./performjob.js";
 import { ResultPrinter } from "./resultprinter.js";
 import { loadJobFile } from "./run.js";
 
 /** The options of `muster map`. */
-export interface MapOptions extends RunCommandOptions {
+export interface MapOptions extends RunCommandOptions, ValueOptions {
   output?: string[];
   keepOrder?: boolean;
-  null?: boolean;
-  csv?: string;
   name?: string;
   needs?: string[];
   timeout?: string;

@@ -40,17 +40,36 @@ export function splitMapWords(words: readonly string[]): MapWords {
   return { command: command!.words, lists };
 }
 
-/** Reads the values: those of the command line, of a CSV file (`-` = stdin), or the lines of stdin. Throws UsageError where there are none. */
+/** Where values come from, if not from the command line. */
+export interface ValueOptions {
+  /** A CSV file; `-` = stdin. */
+  csv?: string;
+  /** The numbers from 0 to this one, exclusive. */
+  count?: string;
+  /** The lines of stdin end with NUL. */
+  null?: boolean;
+}
+
+/** Reads the values: those of the command line, of a CSV file, numbers, or the lines of stdin. Throws UsageError where there are none. */
 export async function readMapValues(
   lists: readonly string[][],
-  { csv, null: isNulSeparated = false }: { csv?: string; null?: boolean },
+  { csv, count, null: isNulSeparated = false }: ValueOptions,
 ): Promise<ValueTable> {
-  if (csv !== undefined && lists.length > 0) throw new UsageError("map: --csv and ::: exclude each other");
-  const table = csv === undefined ? await readLists(lists, isNulSeparated) : await readCsv(csv);
+  const sources = [lists.length > 0 && ":::", csv !== undefined && "--csv", count !== undefined && "--count"];
+  const named = sources.filter((source) => source !== false);
+  if (named.length > 1) throw new UsageError(`map: ${named.join(" and ")} exclude each other`);
+  const numbers = count === undefined ? [] : [listNumbers(count)];
+  const table = csv === undefined ? await readLists([...lists, ...numbers], isNulSeparated) : await readCsv(csv);
   if (table.rows.length === 0) throw new UsageError("map: there are no values", "Nothing was run.");
   const long = table.rows.find(({ values }) => values.some((value) => value.includes("\0")));
   if (long !== undefined) throw new UsageError(`map: value ${long.number} contains a NUL character`, "Add -0.");
   return table;
+}
+
+function listNumbers(count: string): string[] {
+  if (!/^[1-9]\d{0,6}$/.test(count) || Number(count) > MAX_TASKS)
+    throw new UsageError(`map: --count ${count}: it must be a number from 1 to ${MAX_TASKS}`);
+  return Array.from({ length: Number(count) }, (_, number) => `${number}`);
 }
 
 async function readLists(lists: readonly string[][], isNulSeparated: boolean): Promise<ValueTable> {

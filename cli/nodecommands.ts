@@ -95,7 +95,7 @@ function addNodes(muster: Command, setResult: SetResult): void {
 }
 
 function addTop(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("top").argument("[folder]", "where to look for runs (default: here, and ./runs)"))
+  addCommonOptions(muster.command("top").argument("[run]", "a run, or a folder with runs (default: here, and ./runs)"))
     .summary("watch the GPUs of all nodes, and what runs on them")
     .description(
       "Shows for each GPU the chunk that runs on it, how busy it is, its memory, power and temperature, every two seconds until q is pressed. In a pipe, and with --json, it looks once. Nothing is changed or left on a node.",
@@ -103,7 +103,7 @@ function addTop(muster: Command, setResult: SetResult): void {
     .addHelpText(
       "after",
       formatHelpDetails(
-        ["muster top", "muster top --limit rigs", "muster top --json"],
+        ["muster top", "muster top sieve --limit rigs", "muster top --json"],
         [
           ["0", "every node answered, or q was pressed"],
           ["3", "some nodes did not answer"],
@@ -112,7 +112,7 @@ function addTop(muster: Command, setResult: SetResult): void {
         ],
       ),
     )
-    .action((folder, options) => setResult(import("./top.js").then(({ top }) => top(folder, options, writers))));
+    .action((run, options) => setResult(import("./top.js").then(({ top }) => top(run, options, writers))));
 }
 
 function addExec(muster: Command, setResult: SetResult): void {

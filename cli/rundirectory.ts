@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { isRunDirectory } from "../executor/run/record/runstatus.js";
+import { findRuns, isRunDirectory } from "../executor/run/record/runstatus.js";
 import { UsageError } from "../schemas/errors.js";
 import { describeSystemError } from "../schemas/systemerror.js";
 
@@ -14,6 +14,15 @@ export function requireRunDirectory(pathOrName: string): string {
   const path = findRunDirectory(pathOrName);
   if (path !== undefined) return path;
   throw explainNoRun(pathOrName, "is neither a run directory nor the name of one in ./runs");
+}
+
+/** Returns the folder or run directory that the argument names. Throws UsageError where there is none. */
+export function findRunsFolder(folderOrRun: string): string {
+  if (findRuns(folderOrRun).length > 0) return folderOrRun;
+  const run = findRunDirectory(folderOrRun);
+  if (run !== undefined) return run;
+  if (existsSync(folderOrRun)) return folderOrRun;
+  throw explainNoRun(folderOrRun, "there is no such folder, and no run of that name in ./runs");
 }
 
 /** Returns the error for a name that leads to no run: the system's refusal where it refuses to look there, else `otherwise`. */

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type AnyRunStatus, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { createEmptyStatus, findRuns } from "../executor/run/record/runstatus.js";
@@ -8,7 +7,7 @@ import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
 import { describeSystemError } from "../schemas/systemerror.js";
 import type { CommonOptions } from "./options.js";
-import { explainNoRun, findRunDirectory } from "./rundirectory.js";
+import { findRunsFolder } from "./rundirectory.js";
 
 /**
  * `muster status [DIR]`: shows the status of one run, or of all runs in a folder or in its `runs`. It reads only the run directories.
@@ -41,13 +40,4 @@ function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
     if (refusal === undefined) throw error;
     return [{ ...createEmptyStatus(path), state: "damaged", reason: `its journal ${refusal.reason}` }];
   }
-}
-
-/** Returns the folder or run directory that the argument names. Throws UsageError where there is none. */
-function findRunsFolder(folderOrRun: string): string {
-  if (findRuns(folderOrRun).length > 0) return folderOrRun;
-  const run = findRunDirectory(folderOrRun);
-  if (run !== undefined) return run;
-  if (existsSync(folderOrRun)) return folderOrRun;
-  throw explainNoRun(folderOrRun, "there is no such folder, and no run of that name in ./runs");
 }

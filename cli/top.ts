@@ -10,22 +10,24 @@ import { formatJson } from "../schemas/escape.js";
 import { showFleet } from "./fleetscreen.js";
 import { handleInterrupt } from "./interrupt.js";
 import type { CommonOptions } from "./options.js";
+import { findRunsFolder } from "./rundirectory.js";
 
 const INTERVAL_SECONDS = 2;
 /** For which a single look waits for nodes that do not answer. */
 const LOOK_SECONDS = 10;
 
 /**
- * `muster top [FOLDER]`: shows what the GPUs of all nodes do, and what runs on them, until q is pressed. Elsewhere than on a terminal, and
+ * `muster top [RUN]`: shows what the GPUs of all nodes do, and what runs on them, until q is pressed. Elsewhere than on a terminal, and
  * with --json, it looks once. Nothing is changed or left on a node. Returns the exit status.
  */
-export async function top(folder: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
+export async function top(folderOrRun: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
   const nodes = selectNodes(findInventory(options.inventory, process.env, process.cwd()), options.limit);
+  const folder = folderOrRun === undefined ? process.cwd() : findRunsFolder(folderOrRun);
   const interrupt = handleInterrupt();
   const quit = new AbortController();
   const signal = AbortSignal.any([interrupt.signal, quit.signal]);
   const fleet = new SampledFleet(nodes, INTERVAL_SECONDS, signal);
-  const read = (): FleetView => ({ nodes: fleet.current, runs: findActiveRuns(folder ?? process.cwd()) });
+  const read = (): FleetView => ({ nodes: fleet.current, runs: findActiveRuns(folder) });
   const isScreen = process.stdout.isTTY === true && process.stdin.isTTY === true && !options.json && !options.quiet;
   try {
     if (isScreen && process.env.TERM !== "dumb") {

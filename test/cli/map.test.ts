@@ -131,7 +131,13 @@ t.test("--dry-run changes nothing; wrong usage", { skip }, async (t) => {
   const dry = await map("--dry-run", "./score.py", "{/.}", "-v", ":::", ...files);
   t.match(dry, { code: 0, out: "./score.py a -v\n./score.py 'b c' -v\n./score.py d -v\n" });
   t.notOk(existsSync(join(project.folder, "runs")));
+  t.match(await map("--dry-run", "--count", "3", "echo", "{#}: {}"), {
+    code: 0,
+    out: "echo '1: 0'\necho '2: 1'\necho '3: 2'\n",
+  });
   const wrong: [string[], number, RegExp][] = [
+    [["--count", "0", "echo"], 64, /--count 0: it must be a number from 1 to 1000000/],
+    [["--count", "3", "echo", ":::", "a"], 64, /::: and --count exclude each other/],
     [[":::", "a"], 64, /no command before :::/],
     [["echo", ":::"], 64, /there are no values/],
     [["./nope.py", ":::", "a"], 64, /\.\/nope\.py is no file/],

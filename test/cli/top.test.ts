@@ -37,6 +37,10 @@ t.test("one look, in a pipe and as JSON", { skip }, async (t) => {
   });
   t.equal((await runMuster(["top", "-i", inventory, "-q"])).code, 3);
   t.equal((await runMuster(["top", "-i", inventory, "--limit", "zeus"])).code, 69);
+  t.match(await runMuster(["top", "nope", "-i", inventory]), {
+    code: 64,
+    err: /nope: there is no such folder, and no run/,
+  });
   await zeus!.powerOn();
   t.same(await rig!.quiet(20), [], "nothing runs on");
 });
@@ -71,6 +75,8 @@ t.test("on a terminal, while a run goes on, a node goes away and comes back", { 
   t.match(model.screen.at(-1), /^q quits/);
   t.ok(model.screen.every((line) => line.length <= 80));
   t.ok(raw.includes("\u001b[?1049h"), "the terminal's other screen");
+  const named = await runMuster(["top", "seen", "-i", inventory], { cwd: join(shop.folder, "top") });
+  t.match(named, { code: 0, out: /^2 nodes, 1 run, 4 chunks running\n/ });
   const [, zeus] = nodes;
   await zeus!.powerOff();
   await waitFor("the node is away", /^zeus {2}away: /);
