@@ -15,6 +15,7 @@ import { formatJson } from "../schemas/escape.js";
 import { parseSource } from "../schemas/parsesource.js";
 import { describeSystemError } from "../schemas/systemerror.js";
 import { findSchema } from "../templates/starters.js";
+import { explainUnreached } from "./explainunreached.js";
 import type { CommonOptions } from "./options.js";
 import { withProgress } from "./withprogress.js";
 
@@ -48,7 +49,8 @@ export async function draftInventory(
   const hosts = looks.map((look, index) => toDiscoveredHost(requests[index]!, look));
   const failed = looks.flatMap((look) => ("error" in look ? [look] : []));
   if (failed.length === looks.length) throw explainNone(failed);
-  for (const { node, error } of failed) writers.err(explainUnreached(node, error));
+  for (const { node, error } of failed)
+    writers.err(explainUnreached(node.name, `could not be asked: ${error.textFor(node.name)}`, error.next));
   const command = [
     "muster init inventory",
     ...(options.from ? ["--from", quote(options.from)] : []),
@@ -95,11 +97,6 @@ function toNode(request: HostRequest, index: number): Node {
 
 function toDiscoveredHost(request: HostRequest, look: NodeFacts): DiscoveredHost {
   return "error" in look ? { request, reason: look.error.textFor(look.node.name) } : { request, facts: look.facts };
-}
-
-function explainUnreached({ name }: Node, error: MusterError): string {
-  const reason = `${name}: could not be asked: ${error.textFor(name)}`;
-  return error.next === undefined ? reason : `${reason}\n  next: ${error.next}`;
 }
 
 function explainNone(failed: { node: Node; error: MusterError }[]): MusterError {

@@ -7,14 +7,15 @@ import { toPrintableText } from "../report/format.js";
 import { type FleetView, renderFleet } from "../report/topview.js";
 import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
+import { explainUnreached } from "./explainunreached.js";
 import { showFleet } from "./fleetscreen.js";
 import { handleInterrupt } from "./interrupt.js";
 import type { CommonOptions } from "./options.js";
 import { findRunsFolder } from "./rundirectory.js";
 
 const INTERVAL_SECONDS = 2;
-/** For which a single look waits for nodes that do not answer. */
-const LOOK_SECONDS = 10;
+/** For which a single look waits for nodes that do not answer: longer than a dial takes, whose error says more. */
+const LOOK_SECONDS = 25;
 
 /**
  * `muster top [RUN]`: shows what the GPUs of all nodes do, and what runs on them, until q is pressed. Elsewhere than on a terminal, and
@@ -39,7 +40,8 @@ export async function top(folderOrRun: string | undefined, options: CommonOption
     );
     if (interrupt.signal.aborted) return interrupt.exitStatus()!;
     const view = endLook(read());
-    writers.out(options.json ? formatJson(buildDocument(view), 2) : formatOnce(view));
+    if (options.json) writers.out(formatJson(buildDocument(view), 2));
+    else printOnce(view, options, writers);
     return exitStatusOf(view.nodes);
   } finally {
     quit.abort();
@@ -57,9 +59,11 @@ function endLook({ nodes, runs }: FleetView): FleetView {
   return { nodes: nodes.map(end), runs };
 }
 
-function formatOnce(view: FleetView): string {
+function printOnce(view: FleetView, { quiet }: CommonOptions, writers: Writers): void {
   const frame = { columns: TERMINAL_COLUMNS + 1, rows: 0, nowMs: Date.now(), paint: (text: string) => text };
-  return toPrintableText(renderFleet(view, frame));
+  if (!quiet) writers.out(toPrintableText(renderFleet(view, frame)));
+  for (const one of view.nodes)
+    if (one.state === "away") writers.err(explainUnreached(one.node.name, one.reason, one.next));
 }
 
 /** The document of --json. */

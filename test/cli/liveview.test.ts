@@ -1,12 +1,13 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import t, { type Test } from "tap";
+import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { resizeTerminal, startInTerminal, type TerminalOptions } from "./pseudoterminal.js";
+import { followTerminal } from "./followterminal.js";
+import { resizeTerminal } from "./pseudoterminal.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
-import { TerminalModel } from "./terminalmodel.js";
+import type { TerminalModel } from "./terminalmodel.js";
 
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig", "zeus"], gpus: 2, vendor: "amd" }, "GPUs");
 
@@ -16,24 +17,6 @@ if sys.argv[1] < "2": sys.exit(3 if sys.argv[1] == "0" else 0)
 with open(os.environ["MUSTER_PROGRESS"], "w") as file: file.write("1 4")
 while not os.path.exists("/var/tmp/go"): time.sleep(0.05)
 `;
-
-/** Starts muster in a terminal that a model follows; it is ended with the test. */
-function follow(t: Pick<Test, "teardown">, words: string[], options: TerminalOptions) {
-  const model = new TerminalModel(options.columns ?? 80, options.rows ?? 24);
-  const child = startInTerminal(words, options);
-  t.teardown(() => child.kill());
-  let raw = "";
-  child.stdout!.on("data", (bytes) => {
-    raw += bytes;
-    model.write(`${bytes}`);
-  });
-  const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
-  const waitFor = (what: string, ...patterns: RegExp[]) =>
-    waitUntil(what, () => patterns.every(shows), 40).catch(({ message }) => {
-      throw new Error([message, ...model.screen].join("\n"));
-    });
-  return { model, child, shows, waitFor, raw: () => raw, ended: waitForExit(child) };
-}
 
 function writeJob(name: string): string {
   shop.write(`${name}/w.py`, WORKER);
@@ -60,7 +43,7 @@ const resize = (child: ChildProcess, model: TerminalModel, columns: number) => {
 t.test("the live view of a run in a terminal", { skip }, async (t) => {
   openGate(false);
   const job = writeJob("seen");
-  const { model, child, shows, waitFor, raw, ended } = follow(t, ["run", job, "-i", inventory], {});
+  const { model, child, shows, waitFor, raw, ended } = followTerminal(t, ["run", job, "-i", inventory], {});
   await waitFor("the chunks report their progress", /4 running, 3 waiting, 1 failed/, /^ {2}zeus .*, 25 %$/);
   const [head, counts, ...rest] = model.screen.slice(-4);
   t.match(head, /^seen \[#{2}-{18}\] 11\.1 % {2}\d+ s, about \d+ s left$/);
@@ -116,14 +99,14 @@ t.test("the live view of a run in a terminal", { skip }, async (t) => {
 t.test("NO_COLOR and --no-color", { skip }, async (t) => {
   openGate(true);
   const job = writeJob("grey");
-  const grey = follow(t, ["run", job, "-i", inventory], { env: { NO_COLOR: "1" } });
+  const grey = followTerminal(t, ["run", job, "-i", inventory], { env: { NO_COLOR: "1" } });
   await grey.ended;
   t.notOk(
     ["\u001b[31m", "\u001b[32m", "\u001b[2m", "\u001b[1m"].some((one) => grey.raw().includes(one)),
     "no colours",
   );
   t.match(grey.raw(), "\u001b[?2026h", "but it is redrawn");
-  const plain = follow(t, ["run", job, "-i", inventory, "--fresh", "--no-color"], {});
+  const plain = followTerminal(t, ["run", job, "-i", inventory, "--fresh", "--no-color"], {});
   await plain.ended;
   t.notMatch(plain.raw(), "\u001b");
   t.match(plain.raw(), /\ngrey: 88\.8 %, 8 of 9 chunks/);
@@ -159,7 +142,7 @@ t.test("the live view of a pipeline", { skip }, async (t) => {
   const wait = ["sh", "-c", `until [ -e ${gate} ]; do sleep 0.05; done`];
   const steps = { fetch: { command: wait }, sieve: { job: "job.yaml" }, last: { command: ["true"], needs: ["fetch"] } };
   const file = shop.write("steps/nightly.yaml", { name: "nightly", steps });
-  const { model, shows, waitFor, ended } = follow(t, ["run", file, "-i", inventory], {});
+  const { model, shows, waitFor, ended } = followTerminal(t, ["run", file, "-i", inventory], {});
   await waitFor("both steps run", /4 running, 3 waiting, 1 failed/, /^fetch: running for/);
   const at = model.screen.findIndex((line) => line.startsWith("nightly  "));
   t.match(model.screen.slice(at), [

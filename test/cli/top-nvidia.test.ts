@@ -1,9 +1,8 @@
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
-import { waitUntil } from "../lab/waituntil.js";
-import { startInTerminal, typeKeys } from "./pseudoterminal.js";
-import { runMuster, waitForExit } from "./startmuster.js";
-import { TerminalModel } from "./terminalmodel.js";
+import { followTerminal } from "./followterminal.js";
+import { typeKeys } from "./pseudoterminal.js";
+import { runMuster } from "./startmuster.js";
 
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["zeus"], gpus: 2, vendor: "nvidia" }, "GPUs");
 
@@ -13,14 +12,7 @@ t.test("NVIDIA's tool stays running while its GPUs are watched, and ends with it
     zeus
       .processes()
       .flatMap(({ pid, argv }) => (argv.includes("-l") && argv.join(" ").includes("nvidia-smi") ? [pid] : []));
-  const model = new TerminalModel(80, 24);
-  const child = startInTerminal(["top", "-i", inventory], { cwd: shop.folder });
-  t.teardown(() => child.kill());
-  child.stdout!.on("data", (bytes) => model.write(`${bytes}`));
-  const waitFor = (what: string, pattern: RegExp) =>
-    waitUntil(what, () => model.screen.some((line) => pattern.test(line)), 60).catch(({ message }) => {
-      throw new Error([message, ...model.screen].join("\n"));
-    });
+  const { child, waitFor, ended } = followTerminal(t, ["top", "-i", inventory], { cwd: shop.folder });
   zeus.setGpus({ busy: { 1: 12 } });
   await waitFor("its figures", /^ {2}1 {6}- +12 % +0\.0\/12\.0 GiB +21 W +38 °C$/);
   const tools = listTools();
@@ -34,7 +26,7 @@ t.test("NVIDIA's tool stays running while its GPUs are watched, and ends with it
   await waitFor("old figures are no figures", /^ {2}1 {6}- +no answer/);
   zeus.setGpus({ tools: undefined });
   typeKeys(child, "q");
-  t.equal((await waitForExit(child)).code, 0);
+  t.equal((await ended).code, 0);
   t.same(await zeus.quiet(20), [], "nothing runs on");
 });
 

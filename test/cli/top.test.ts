@@ -3,10 +3,11 @@ import { join } from "node:path";
 import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
-import { startInTerminal, typeKeys } from "./pseudoterminal.js";
+import { followTerminal } from "./followterminal.js";
+import { typeKeys } from "./pseudoterminal.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
-import { TerminalModel } from "./terminalmodel.js";
 
+t.setTimeout(300_000);
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig", "zeus"], gpus: 2, vendor: "amd" }, "GPUs");
 
 /** Reports a quarter of its work, and waits for the file `topped` of its node. */
@@ -35,7 +36,8 @@ t.test("one look, in a pipe and as JSON", { skip }, async (t) => {
     ],
     runs: [],
   });
-  t.equal((await runMuster(["top", "-i", inventory, "-q"])).code, 3);
+  const quiet = await runMuster(["top", "-i", inventory, "-q"]);
+  t.match(quiet, { code: 3, out: "", err: /^zeus: .*\n {2}next: check / });
   t.equal((await runMuster(["top", "-i", inventory, "--limit", "zeus"])).code, 69);
   t.match(await runMuster(["top", "nope", "-i", inventory]), {
     code: 64,
@@ -55,26 +57,15 @@ t.test("on a terminal, while a run goes on, a node goes away and comes back", { 
     args: ["{n}"],
   });
   const run = startMuster(["run", job, "-i", inventory]);
-  const model = new TerminalModel(80, 24);
-  const child = startInTerminal(["top", "-i", inventory], { cwd: join(shop.folder, "top") });
-  t.teardown(() => child.kill());
-  let raw = "";
-  child.stdout!.on("data", (bytes) => {
-    raw += bytes;
-    model.write(`${bytes}`);
+  const { model, child, waitFor, raw, ended } = followTerminal(t, ["top", "-i", inventory], {
+    cwd: join(shop.folder, "top"),
   });
-  const waitFor = (what: string, ...patterns: RegExp[]) => {
-    const shows = (pattern: RegExp) => model.screen.some((line) => pattern.test(line));
-    return waitUntil(what, () => patterns.every(shows), 60).catch(({ message }) => {
-      throw new Error([message, ...model.screen].join("\n"));
-    });
-  };
   const row = /^ {2}[01] {6}n=\d +25 % +.*(?:s|min) .* GiB/;
   await waitFor("all GPUs have a chunk", /^2 nodes, 1 run, 4 chunks running/, row, /^seen \[-+\] 0\.0 %/);
   await waitUntil("four rows", () => model.screen.filter((line) => row.test(line)).length === 4, 60);
   t.match(model.screen.at(-1), /^q quits/);
   t.ok(model.screen.every((line) => line.length <= 80));
-  t.ok(raw.includes("\u001b[?1049h"), "the terminal's other screen");
+  t.ok(raw().includes("\u001b[?1049h"), "the terminal's other screen");
   const named = await runMuster(["top", "seen", "-i", inventory], { cwd: join(shop.folder, "top") });
   t.match(named, { code: 0, out: /^2 nodes, 1 run, 4 chunks running\n/ });
   const [, zeus] = nodes;
@@ -83,8 +74,8 @@ t.test("on a terminal, while a run goes on, a node goes away and comes back", { 
   await zeus!.powerOn();
   await waitFor("it is back", /^zeus {2}(?:.*, )?load /);
   typeKeys(child, "q");
-  t.equal((await waitForExit(child)).code, 0);
-  t.ok(raw.endsWith("\u001b[?1049l"), "what was there before is back");
+  t.equal((await ended).code, 0);
+  t.ok(raw().endsWith("\u001b[?1049l"), "what was there before is back");
   for (const { root } of nodes) writeFileSync(join(root, "var/tmp/topped"), "");
   t.equal((await waitForExit(run)).code, 0);
   for (const { root } of nodes) rmSync(join(root, "var/tmp/topped"));

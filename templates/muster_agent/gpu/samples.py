@@ -113,7 +113,7 @@ class AmdCard(Source):
 
 
 class NvidiaTool(Source):
-    """Keeps NVIDIA's tool running, which costs less than starting it anew, and reads what it prints."""
+    """Parses the output of one process of nvidia-smi that repeats its query: a new process for each query would cost more."""
 
     def __init__(self, interval: float):
         self.rows: dict[str, tuple[float, Figures]] = {}
