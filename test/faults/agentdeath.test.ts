@@ -145,19 +145,16 @@ t.test(
 );
 
 t.test(
-  "connections that drop after three seconds are reconnected with growing pauses, and nothing is executed twice",
+  "connections that drop once they are up are reconnected with growing pauses, and nothing is executed twice",
   { skip },
   async (t) => {
     const on = nodes.splice(0, 1);
     const job = new KnownJob(shop, "drops", { chunks: 90, seconds: 1 });
     const proxy = await proxyOf(t, on[0]!);
-    proxy.setLifetime(3000); // long enough to attach on a busy machine
     const run = startOn(job, on, { [on[0]!.name]: { host: proxy.host, port: proxy.port } });
-    await waitUntil("reconnecting waits", () =>
-      /this is failure 5 in a row, so reconnecting waits 8 s/.test(run.stderr()),
-    );
-    t.ok(proxy.accepted <= 5, `${proxy.accepted} connections`);
-    proxy.setLifetime(undefined);
+    const isWaiting = () => /this is failure 5 in a row, so reconnecting waits 8 s/.test(run.stderr());
+    await dropUntil("reconnecting waits", isWaiting, { run, node: on[0]!, proxy });
+    t.equal(proxy.accepted, 5, "connections");
     await end(t, job, run, on);
     t.same(countRepeatedChunks(job, on), {}, "once each");
   },
@@ -171,16 +168,14 @@ t.test("a node that reconnects only briefly loses its chunks when its grace peri
   const run = startOn(job, on, { [brief.name]: { host: proxy.host, port: proxy.port, grace: "6s" } });
   await waitUntil("both are at work", () => on.every((node) => job.listRunning([node]).length === 3));
   const left = job.listRunning([brief]);
-  proxy.setLifetime(1500); // long enough to attach on a busy machine
-  proxy.reset();
   const lost = performance.now();
   job.openGate([other]);
-  await waitUntil("it is said", () => run.stderr().includes("its connection keeps failing, its chunks go to others"));
+  const isSaid = () => run.stderr().includes("its connection keeps failing, its chunks go to others");
+  await dropUntil("it is said", isSaid, { run, node: brief, proxy });
   const seconds = (performance.now() - lost) / 1000;
-  t.ok(seconds > 4 && seconds < 30, `after ${seconds} s`);
+  t.ok(seconds > 4 && seconds < 60, `after ${seconds} s`);
   const begun = () => job.listExecutions([other]).map(({ chunk }) => chunk);
   await waitUntil("they run elsewhere", () => left.every((chunk) => begun().includes(chunk)));
-  proxy.setLifetime(undefined);
   job.openGate(on);
   await end(t, job, run, on);
 });
@@ -188,6 +183,23 @@ t.test("a node that reconnects only briefly loses its chunks when its grace peri
 function startOn(job: KnownJob, on: LabNode[], change: Record<string, Record<string, unknown>>): RunningMuster {
   const inventory = lab.inventory({ file: `${job.name}.yaml`, node: { slots: 3 }, nodes: change });
   return job.start(["-i", inventory, "--limit", on.map(({ name }) => name).join()]);
+}
+
+/** Cuts the connection each time the node has been attached, until `holds`. */
+async function dropUntil(
+  what: string,
+  holds: () => boolean,
+  { run, node, proxy }: { run: RunningMuster; node: LabNode; proxy: DelayingProxy },
+): Promise<void> {
+  let dropped = 0;
+  await waitUntil(what, () => {
+    const attached = run.stderr().split(`${node.name}: 3 slots`).length - 1;
+    if (attached > dropped) {
+      dropped = attached;
+      proxy.reset();
+    }
+    return holds();
+  });
 }
 
 async function proxyOf(t: Test, node: LabNode): Promise<DelayingProxy> {

@@ -5,7 +5,6 @@ import { DelayQueue } from "./delayqueue.js";
 export class DelayingProxy {
   private readonly pairs = new Set<[Socket, Socket]>();
   private stalled = false;
-  private lifetimeMs: number | undefined;
   /** Connections that it has taken. */
   accepted = 0;
   /** Bytes that came from the side of muster. */
@@ -44,11 +43,6 @@ export class DelayingProxy {
     this.latency = milliseconds;
   }
 
-  /** Resets each connection that is taken from now on after so long; undefined: none. */
-  setLifetime(milliseconds: number | undefined): void {
-    this.lifetimeMs = milliseconds;
-  }
-
   /** Cuts every connection in mid-stream with a reset. New ones are taken. */
   reset(): void {
     for (const pair of [...this.pairs]) for (const socket of pair) cut(socket);
@@ -85,10 +79,6 @@ export class DelayingProxy {
       this.sentBytes += piece.length;
     });
     this.accepted++;
-    if (this.lifetimeMs !== undefined) {
-      const timer = setTimeout(() => pair.forEach(cut), this.lifetimeMs);
-      near.on("close", () => clearTimeout(timer));
-    }
     if (this.stalled) this.stall();
   }
 
