@@ -126,7 +126,7 @@ function findSlowest(executions: ChunkExecution[]): ChunkExecution[] {
 }
 
 /** Returns when nodes and slots were lost and returned, and when sessions began, in order of time. */
-function listRunEvents({ nodeEntries: nodes, slotEntries: slots, sessions }: RunHistory): RunEvent[] {
+function listRunEvents({ nodeEntries: nodes, slotEntries: slots, stoppedAttempts, sessions }: RunHistory): RunEvent[] {
   const states = new Map<string, string>();
   const ofNodes = nodes.flatMap(({ at, node, state, reason }): RunEvent[] => {
     const before = states.get(node) ?? "live";
@@ -140,10 +140,13 @@ function listRunEvents({ nodeEntries: nodes, slotEntries: slots, sessions }: Run
     slot,
     what: out === undefined ? "enabled again" : `disabled: ${out}`,
   }));
+  const preempted = stoppedAttempts.flatMap(({ at, node, slot, chunk, why, by }): RunEvent[] =>
+    why === "preempted" ? [{ at, node, slot, what: `chunk ${chunk} preempted by run ${by ?? "?"}` }] : [],
+  );
   const later = sessions.slice(1).map(({ from, number, began }) => ({
     at: from,
     node: "",
     what: `session ${number} began, on ${began}`,
   }));
-  return [...ofNodes, ...ofSlots, ...later].sort((a, b) => a.at - b.at);
+  return [...ofNodes, ...ofSlots, ...preempted, ...later].sort((a, b) => a.at - b.at);
 }

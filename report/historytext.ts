@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import type { StopReason } from "../executor/run/record/journalentry.js";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
@@ -88,10 +89,12 @@ export function describeRunHead(history: RunHistory): { title: string; facts: st
     : `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${failed}`;
   const begun = started === undefined ? "" : `, started ${started}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;
-  const superseded = stoppedAttempts.filter(({ why }) => why === "superseded").length;
+  const count = (reason: StopReason) => stoppedAttempts.filter(({ why }) => why === reason).length;
+  const [superseded, preempted] = [count("superseded"), count("preempted")];
   const counts = [
     ...(failedAttempts.length > 0 ? [`${pluralize(failedAttempts.length, "attempt")} failed`] : []),
     ...(superseded > 0 ? [`${pluralize(superseded, "attempt")} superseded`] : []),
+    ...(preempted > 0 ? [`${pluralize(preempted, "attempt")} preempted`] : []),
     ...(openAttempts.length > 0 ? [`${pluralize(openAttempts.length, "attempt")} running`] : []),
   ];
   const reasons = status.reason === undefined ? [] : [status.reason];

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -170,6 +170,8 @@ export interface StartCommand {
   readonly try?: number;
   /** What an earlier attempt of the chunk has saved. Its files are stored as inputs are. Default: nothing. */
   readonly state?: KeptState;
+  /** Whether it must save a state before it is preempted: the last attempt of the chunk was preempted, and had saved nothing new. Default: no. */
+  readonly saveFirst?: boolean;
 }
 
 /** The state of a chunk, as its next attempt finds it. */
@@ -346,6 +348,7 @@ export type AgentMessage =
   | HeldMessage
   | RefusedMessage
   | StartedMessage
+  | PreemptedMessage
   | DoneMessage
   | SplitMessage
   | ProgressMessage
@@ -409,6 +412,14 @@ export interface StartedMessage {
   readonly id: string;
 }
 
+/** A running attempt that keeps a state is being ended, because a run of higher priority waits for one of its slots, or for a permit of `max`. Its `done` follows. */
+export interface PreemptedMessage {
+  readonly ev: "preempted";
+  readonly id: string;
+  /** The name of that run. */
+  readonly run: string;
+}
+
 /** The result of an attempt. It is sent again to each new coordinator until one acknowledges it. */
 export interface DoneMessage {
   readonly ev: "done";
@@ -459,6 +470,13 @@ export interface DoneMessage {
   readonly final?: boolean;
   /** How much of `seconds` a warm worker took before it asked for its first chunk. */
   readonly loading?: number;
+  /** It was ended for a run of higher priority. Default: it was not. */
+  readonly preempted?: {
+    /** The name of that run. */
+    readonly run: string;
+    /** Whether its program had saved a state with other files than the one that it was given. */
+    readonly saved: boolean;
+  };
   /** Where it failed, and there was no room in the run's folder then. */
   readonly fullDisk?: FullDisk;
   /** Where it has no result: the last state that its program saved. */
@@ -516,6 +534,8 @@ export interface SlotHolderMessage {
   readonly holder?: string;
   /** It is no run of the same user. */
   readonly foreign?: boolean;
+  /** The holder has a lower priority and ends what it runs on the slot, after so many seconds at most. */
+  readonly ending?: number;
 }
 
 /** A slot can no longer be used: a process on it does not die. */

@@ -665,7 +665,7 @@ export interface JobFile {
    */
   expect?: string | number;
   /**
-   * If several runs share a GPU or CPU slot, the one with the highest priority gets it next, after each chunk; runs of equal priority take turns. Default: 0.
+   * If several runs share a GPU or CPU slot, the one with the highest priority gets it next, after each chunk, or at once where the chunk there has a state; runs of equal priority take turns. Default: 0.
    */
   priority?: number;
   /**

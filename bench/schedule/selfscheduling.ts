@@ -68,6 +68,7 @@ export class SelfScheduling implements Decider {
       case "failed":
       case "refused":
       case "requeued":
+      case "preempted":
       case "tick":
         break;
       default:

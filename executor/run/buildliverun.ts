@@ -143,10 +143,11 @@ function findReason({ broken, health, holder, isMemoryShort, home }: SlotState):
 }
 
 function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock }: LiveSources): LiveAttempt {
-  const { attempt, since, speculativeCopy } = inFlight;
+  const { attempt, since, speculativeCopy, preemptedBy } = inFlight;
   const { number, chunk } = attempt;
   const expected = schedule.expectedSeconds(inFlight);
   const reported = progress.find(attempt);
+  const text = preemptedBy === undefined ? reported?.text : `ends for run ${preemptedBy}`;
   return {
     chunk: chunk.id,
     attempt: number,
@@ -158,7 +159,8 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
       ? {}
       : { progress: Number(reported.share.toFixed(4)), progressAt: clock.toIso(reported.at) }),
     ...(reported?.units === undefined ? {} : { unitsDone: `${reported.units}` }),
-    ...(reported?.text === undefined ? {} : { text: reported.text }),
+    ...(text === undefined ? {} : { text }),
+    ...(preemptedBy === undefined ? {} : { preemptedBy }),
     ...(speculativeCopy === undefined && chunk.firstResult === undefined ? {} : { isCopy: true }),
   };
 }

@@ -54,7 +54,16 @@ export class Coordinator {
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
-    this.reports = new RunReports({ observer, counters: this.counters, eventLog, journal, replay, rechecks });
+    const { preempted } = run;
+    this.reports = new RunReports({
+      observer,
+      counters: this.counters,
+      eventLog,
+      journal,
+      replay,
+      rechecks,
+      preempted,
+    });
     const likely = nodes.filter(({ name, drain }) => !drain && !learnedRates.absent?.includes(name));
     const expected = expectNodes(job, likely, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;
@@ -106,11 +115,6 @@ export class Coordinator {
   learned(): LearnedRates {
     const absent = this.workers.filter(isAbsent).map(({ node }) => node.name);
     return { ...this.scheduler.learned(), startup: this.startupTimes.measured, absent };
-  }
-
-  /** The number of attempts that were started and have not ended. */
-  get inFlightCount(): number {
-    return this.scheduler.inFlightCount;
   }
 
   /** Passes an event to the scheduler. */
@@ -176,6 +180,9 @@ export class Coordinator {
         this.startupTimes.recordStart(worker.node.name);
         if (attempt !== undefined) this.reports.noteStarted(attempt);
         return this.event({ type: "started", attempt: message.id });
+      case "preempted":
+        if (attempt !== undefined) this.reports.reportPreempted(worker, attempt, message.run);
+        return this.event({ type: "preempted", attempt: message.id, run: message.run });
       case "split":
         return this.event({ type: "split", ...decodeSplit(message) });
       case "saved":

@@ -45,10 +45,10 @@ export async function finishRun(
   if (planned.status === "rejected") throw planned.reason;
   const leftovers = cleaned.value;
   const createSummary = (finalEnd: RunEnd) => {
-    const { counters, workers, inFlightCount: running } = coordinator;
+    const { counters, workers, scheduler } = coordinator;
     const summary = summarize(directory.path, counters, workers, leftOut, finalEnd);
     return {
-      ...addPlan({ ...summary, session: { ...summary.session, running } }, planned.value),
+      ...addPlan({ ...summary, session: { ...summary.session, running: scheduler.inFlightCount } }, planned.value),
       ...publishedIn(directory),
       leftovers,
       overhead: coordinator.scheduler.view.costlyOverhead,

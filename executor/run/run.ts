@@ -15,6 +15,7 @@ import { DrainWatch } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
 import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
+import { PreemptedChunks } from "./preemptedchunks.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
@@ -107,6 +108,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       build: job.build,
       logs: join(directory.path, "logs"),
       states: new KeptStates(join(directory.path, "state"), contents),
+      preempted: new PreemptedChunks(),
       agent: agentProgram(),
       outputs: {
         named: job.mostOutputs ?? 0,

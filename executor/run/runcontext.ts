@@ -6,6 +6,7 @@ import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
 import { SharedPacks } from "./node/sharedpacks.js";
 import type { SyntaxCheck } from "./node/syntaxcheck.js";
+import { PreemptedChunks } from "./preemptedchunks.js";
 import type { FileContent } from "./record/filehashes.js";
 import type { KeptStates } from "./record/keptstates.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
@@ -36,6 +37,8 @@ export interface RunContext {
   logs: string;
   /** What the attempts of chunks hand on; undefined where none is started. */
   states: KeptStates | undefined;
+  /** Which chunks other runs have preempted. */
+  preempted: PreemptedChunks;
   agent: NodeProgram;
   /** What the results of attempts may hold. */
   outputs: ExpectedOutputs;
@@ -64,6 +67,7 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
     contents: new Map(),
     packs: new SharedPacks(),
     states: undefined,
+    preempted: new PreemptedChunks(),
     snapshot: undefined,
     directory: undefined,
     build: undefined,

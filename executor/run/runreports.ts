@@ -1,10 +1,12 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
 import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
+import { formatSlots } from "../schedule/slots/groupbyreason.js";
 import type { DoneMessage } from "./agent/protocol.js";
 import { FailureHints } from "./failurehints.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
+import type { PreemptedChunks } from "./preemptedchunks.js";
 import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
 import type { Journal } from "./record/journal.js";
@@ -21,6 +23,7 @@ export interface RunRecords {
   journal: Journal;
   rechecks: Rechecks;
   replay: Pick<RunReplay, "programs">;
+  preempted: PreemptedChunks;
 }
 
 /** Counts what happens in a run, records it in the journal, and shows it. */
@@ -61,9 +64,18 @@ export class RunReports {
     this.records.eventLog.noteStarted(attempt);
   }
 
-  /** Notes that an attempt has ended, for the timeline. */
+  /** Notes that an attempt has ended, for the timeline, and whether its chunk may be preempted again. */
   noteEnded(attempt: Attempt, done: DoneMessage): void {
-    this.records.eventLog.noteEnded(attempt, done);
+    const { eventLog, preempted } = this.records;
+    eventLog.noteEnded(attempt, done);
+    if (done.preempted !== undefined) preempted.record(attempt.chunk.id, done.preempted.saved);
+  }
+
+  /** Reports that an attempt on `worker`'s node is being ended for a run of higher priority. */
+  reportPreempted(worker: NodeWorker, { chunk, slot, slots }: Attempt, run: string): void {
+    const place = slots === undefined ? `slot ${slot}` : formatSlots(slots);
+    const text = `chunk ${chunk.id} on ${place} ends for run ${run}, which has a higher priority; it continues from its state`;
+    this.records.observer.nodeWarning(worker, text);
   }
 
   /** Reports that an attempt is stopped because another attempt has its chunk. */

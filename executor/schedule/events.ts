@@ -105,6 +105,8 @@ export type Event = Readonly<
   | { type: "slotRecovered"; node: string; slot: number }
   /** The program of an attempt was started; until then it was queued on its slot. */
   | { type: "started"; attempt: string }
+  /** An attempt is being ended for `run`, which has a higher priority; it comes back as `requeued`. */
+  | { type: "preempted"; attempt: string; run: string }
   /**
    * An attempt succeeded: its slot is free, and its result is still on the node. `seconds`: how long it ran, without the
    * `loading` of a warm worker (seconds), whose first chunk it was. `end`: where its chunk ends, if it was split.

@@ -181,6 +181,9 @@ export class Scheduler {
       case "started":
         this.attempts.markStarted(event.attempt, now);
         return [];
+      case "preempted":
+        this.attempts.markPreempted(event.attempt, event.run);
+        return [];
       case "finished":
         if (event.loading !== undefined) this.rates.recordLoading(event.loading);
         return this.finish(event.attempt, event.seconds, event.end, now);

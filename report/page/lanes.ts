@@ -69,7 +69,7 @@ function addWork(history: RunHistory, add: (node: string, slot: number, span: La
     });
 }
 
-function explainStop({ why, from, at }: StoppedAttempt): string {
+function explainStop({ why, by, from, at }: StoppedAttempt): string {
   const ran = formatDuration(at - from);
   switch (why) {
     case "superseded":
@@ -78,6 +78,8 @@ function explainStop({ why, from, at }: StoppedAttempt): string {
       return `ran for ${ran}, its result was compared with the first one`;
     case "requeued":
       return `stopped after ${ran}, the chunk was queued again`;
+    case "preempted":
+      return `stopped after ${ran} for run ${by ?? "?"}, which has a higher priority`;
     case "session ended":
       return `had run for ${ran} when the session ended`;
     default:

@@ -12,5 +12,5 @@ gpu/                    GPUs: which are there, whether their memory is free, whi
 connection/             the socket, attached coordinators, and which coordinator owns the run's folder
 processes/              child processes, their descendants, scripts with a deadline, a worker thread
 access/                 whether other users could interfere with a path or a socket
-paths, errors, wire     helpers
+wakeup, paths, errors, wire    helpers
 """

@@ -10,6 +10,7 @@ from time import monotonic as now
 from .workspace.copy_pool import CopyPool
 from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
 from .attempts.memory_admission import MemoryAdmission
+from .attempts.preemption import Preemption
 from .attempts.progress import ProgressReports
 from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
@@ -42,6 +43,7 @@ from .state.state_saver import StateSaver
 from .storage.recovery import recover
 from .storage.root_watch import RootWatch
 from .storage.trash import Trash
+from .wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class Agent:
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
         self.states = StateSaver(self.slots, self.server, self.worker)
+        self.preemption = Preemption(self.slots, self.termination, self.states, self.server)
         self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.states, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
@@ -158,7 +161,7 @@ class Agent:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
         due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due()))
-        due.extend((self.states.due(), self.warm.due()))
+        due.extend((self.states.due(), self.warm.due(), self.preemption.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -173,6 +176,7 @@ class Agent:
         for attempt in self.progress.run_checks(time_now):
             self.termination.escalate(attempt)
         self.states.run_checks(time_now)
+        self.preemption.run_checks(time_now)
         if time_now >= self.next_log_check:
             self.check_logs(time_now)
         if time_now >= self.memory.due():
@@ -251,26 +255,6 @@ class Agent:
             self.outbox.fail(attempt, error)
         else:
             self.in_place.fail(attempt, error)
-
-
-class Wakeup:
-    """Wakes the event loop for a child that ended, or for the worker thread. `is_woken` at first, for children that ended before."""
-
-    def __init__(self, selector: selectors.BaseSelector):
-        self.is_woken = True
-        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        selector.register(self.reader, selectors.EVENT_READ, self.drain)
-
-    def drain(self, _: int) -> None:
-        os.read(self.reader, 4096)
-        self.is_woken = True
-
-    def wake(self) -> None:
-        os.write(self.writer, b"\0")
 
 
 def read_boot_id() -> str:

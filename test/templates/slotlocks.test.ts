@@ -18,16 +18,25 @@ class Clock:
     time = 0.0
 slot_locks.now = lambda: Clock.time
 
+class Query:
+    ending, free_by = None, 0.0
+
 class Lock:
     owners = {}
     retry_at = 0.0
     def __init__(self, run, card):
-        self.run, self.card = run, card
+        self.run, self.card, self.query = run, card, Query()
+    def ask(self, time_now):
+        assert not self.is_held
     @property
     def is_held(self):
         return Lock.owners.get(self.card) is self.run
     def acquire(self):
-        return Lock.owners.setdefault(self.card, self.run) is self.run
+        owner = Lock.owners.setdefault(self.card, self.run)
+        # Some holders promise to leave, and keep the promise or not.
+        is_leaving = owner is not self.run and (Clock.time // 30 + self.card) % 3 == 0
+        self.query.ending, self.query.free_by = (7.0, Clock.time + 7.0) if is_leaving else (None, 0.0)
+        return owner is self.run
     def release(self):
         if self.is_held:
             del Lock.owners[self.card]
@@ -62,9 +71,9 @@ class Run:
 
 gave_back = 0
 must_give_back = PartialHold.must_give_back
-def count(hold, time_now):
+def count(hold, time_now, free_by=0.0):
     global gave_back
-    result = must_give_back(hold, time_now)
+    result = must_give_back(hold, time_now, free_by)
     gave_back += result
     return result
 PartialHold.must_give_back = count

@@ -220,7 +220,8 @@ export class Attachment implements ResultSource {
     this.running.expectGrace(chunk.spec.grace);
     const spec = this.specs.specFor(job, chunk);
     const args = renderArguments(job, attempt, this.run, { root: this.root, threads: this.threads });
-    const details = { ...describeChunk(job, attempt), state: findState(chunk, this.run)?.kept };
+    const saveFirst = this.run.preempted.mustSaveFirst(chunk.id) || undefined;
+    const details = { ...describeChunk(job, attempt), state: findState(chunk, this.run)?.kept, saveFirst };
     this.send({ op: "start", id, chunk: chunk.id, slot, slots, spec, args, ...details });
   }
 

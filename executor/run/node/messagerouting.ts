@@ -6,6 +6,7 @@ import type { SlotMonitor } from "./slotmonitor.js";
 export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, emit: (event: NodeEvent) => void): void {
   switch (message.ev) {
     case "started":
+    case "preempted":
     case "split":
     case "saved":
     case "done":

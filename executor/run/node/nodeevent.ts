@@ -4,7 +4,7 @@ import type { ResultSource } from "./attachment.js";
 import type { SlotEvent } from "./slotmonitor.js";
 
 /** A message of an agent about one attempt. */
-export type AttemptMessage = Extract<AgentMessage, { ev: "started" | "split" | "saved" | "done" }>;
+export type AttemptMessage = Extract<AgentMessage, { ev: "started" | "preempted" | "split" | "saved" | "done" }>;
 
 /** What the worker of a node reports to the coordinator. */
 export type NodeEvent =

@@ -41,7 +41,7 @@ export function listChunkAttempts(history: RunHistory, includes: (chunk: string)
       ...place(one),
       state: "stopped" as const,
       ...times(one.from, one.seconds),
-      reason: one.why,
+      reason: one.by === undefined ? one.why : `${one.why} by run ${one.by}`,
     })),
     ...(isRunning ? listLiveAttempts(status.live) : []).map(({ node, slot, live }) => ({
       ...place({ chunk: live.chunk, attempt: live.attempt, node, slot }),

@@ -51,7 +51,9 @@ export class EventLog {
   /** Notes the end of an attempt. One that was cancelled or lost has no other record. */
   noteEnded({ id, node, slot }: Attempt, done: DoneMessage): void {
     const running = this.attemptTimes.endOnSlot(node, slot, (attempt) => attempt.id === id);
-    if (running !== undefined && (done.canceled || done.lost)) this.recordStopped([running], "requeued");
+    if (running === undefined || !(done.canceled || done.lost)) return;
+    if (done.preempted === undefined) this.recordStopped([running], "requeued");
+    else this.recordStopped([running], "preempted", done.preempted.run.slice(0, MAX_REASON_CHARS));
   }
 
   /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
@@ -92,12 +94,13 @@ export class EventLog {
     this.add(node, { e: "program", at: this.directory.elapsedSeconds(), node, path, sha256 });
   }
 
-  private recordStopped(stopped: RunningAttempt[], why: StopReason): void {
+  /** `by`: the run that preempted them. */
+  private recordStopped(stopped: RunningAttempt[], why: StopReason, by?: string): void {
     const at = this.directory.elapsedSeconds();
     for (const { attempt, since } of stopped) {
       const { chunk, node, slot, number } = attempt;
       const seconds = toMilliseconds(at - since);
-      this.add(node, { e: "stopped", at, chunk: chunk.id, node, slot, attempt: number, seconds, why });
+      this.add(node, { e: "stopped", at, chunk: chunk.id, node, slot, attempt: number, seconds, why, by });
     }
   }
 

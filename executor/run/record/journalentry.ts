@@ -21,9 +21,9 @@ export interface RecheckDifference {
 
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
- * compared. `requeued`: it was evicted, or its node was lost. `session ended`: it may still run, and a later record has its end.
+ * compared. `requeued`: it was evicted, or its node was lost. `preempted`: it was ended for a run of higher priority. `session ended`: it may still run, and a later record has its end.
  */
-export type StopReason = "superseded" | "rechecked" | "requeued" | "session ended";
+export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "session ended";
 
 /** A record in the journal of a run. Records stand in the order in which they became true. */
 export type JournalEntry =
@@ -86,7 +86,7 @@ export type JournalEntry =
       reason: string;
       seconds?: number;
     }
-  /** An attempt that ran for `seconds` has ended without a result and without a failure, or its session ended. */
+  /** An attempt that ran for `seconds` has ended without a result and without a failure, or its session ended. `by`: the run that preempted it. */
   | {
       e: "stopped";
       at: number;
@@ -96,6 +96,7 @@ export type JournalEntry =
       attempt: number;
       seconds: number;
       why: StopReason;
+      by?: string;
     }
   /**
    * An attempt was cancelled or evicted, and its output lies in logs/; or an attempt has no logs, and `lostLog` says why. `at` as above;

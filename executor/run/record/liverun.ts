@@ -88,8 +88,10 @@ export interface LiveAttempt {
   progressAt?: string;
   /** Of a range: the units that are done, if the program counts them. */
   unitsDone?: string;
-  /** What it does, in its program's words. */
+  /** What it does, in its program's words; or why it is being ended. */
   text?: string;
+  /** The run of higher priority for which it is being ended. */
+  preemptedBy?: string;
   /** Whether another attempt at the same chunk runs, or had a result. */
   isCopy?: true;
 }

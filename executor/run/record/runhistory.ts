@@ -161,7 +161,10 @@ function placeConsecutively(executions: ChunkExecution[]): ChunkExecution[] {
   });
 }
 
-/** Leaves out attempts whose end a later record has: they continued while no coordinator could be reached. */
+/**
+ * Leaves out attempts whose end a later record has: they continued while no coordinator could be reached. Those that were preempted did not:
+ * an attempt of the same number followed them.
+ */
 function removeFinished(
   stopped: StoppedAttempt[],
   executions: readonly ChunkExecution[],
@@ -174,7 +177,7 @@ function removeFinished(
     const id = identifyAttempt(one);
     if (ids.has(id)) finished.add(id);
   }
-  return stopped.filter((one) => !finished.has(identifyAttempt(one)));
+  return stopped.filter((one) => one.why === "preempted" || !finished.has(identifyAttempt(one)));
 }
 
 function identifyAttempt({ chunk, node, slot, attempt }: Omit<OpenAttempt, "from">): string {

@@ -35,6 +35,8 @@ export interface InFlightAttempt {
   isDivisible: boolean;
   /** Whether it has its node to itself until it ends. */
   isExclusive: boolean;
+  /** The run of higher priority for which it is being ended. */
+  preemptedBy?: string;
 }
 
 /** A running chunk whose units idle slots compute a second time, in pieces that cover it exactly. */
@@ -100,6 +102,12 @@ export class InFlightAttempts {
     inFlight.phase = "running";
     inFlight.since = now;
     inFlight.isWithdrawn = false;
+  }
+
+  /** Records that an attempt is being ended for a run of higher priority. */
+  markPreempted(id: string, run: string): void {
+    const inFlight = this.byId.get(id);
+    if (inFlight !== undefined) inFlight.preemptedBy = run;
   }
 
   /** Counts an attempt again whose node has rejoined with it. */

@@ -26,7 +26,7 @@ class Attempt:
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
-        "details", "is_final", "is_warm", "loading", "copy_name", "progress_at",
+        "preempted", "saves_first", "details", "is_final", "is_warm", "loading", "copy_name", "progress_at",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
@@ -34,6 +34,7 @@ class Attempt:
         self.details: Message = details or {}  # the fields of `start` that describe the chunk
         self.slots: list[int] = self.details.get("slots") or [slot]  # ascending, `slot` first
         self.cards: list[Message] = []  # the GPUs that it was bound to, as `done` describes them
+        self.saves_first: bool = self.details.get("saveFirst", False)  # whether it is not preempted before it has saved a state
         self.phase = "queued"
         self.pid: int | None = None  # of its leader; None until it starts
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
@@ -77,6 +78,7 @@ class Attempt:
         self.sent_state: Message | None = None  # the last one that the coordinator was told of
         self.saved_states: SavedStates | None = None  # once its state folder is laid out
         self.state_due = 0.0  # when to look again
+        self.preempted: str | None = None  # the name of the run of higher priority for which it was ended
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:
@@ -86,6 +88,13 @@ class Attempt:
     def has_succeeded(self) -> bool:
         """Whether its program has; outputs may still be missing."""
         return self.status == 0 and not self.timeout and not self.canceled and self.error is None
+
+    def has_saved(self) -> bool:
+        """Whether its program has saved a state with other files than the one that it began with."""
+        saved = self.saved_state
+        if saved is None or "error" in saved:
+            return False
+        return self.kept_state is None or list_contents(saved) != list_contents(self.kept_state)
 
     @property
     def folder(self) -> str:
@@ -123,6 +132,8 @@ class Attempt:
             message["error"] = clip(error)
         if self.saved_state is not None and not self.has_succeeded():
             message["state"] = self.saved_state
+        if self.preempted is not None and self.canceled:
+            message["preempted"] = {"run": self.preempted, "saved": self.has_saved()}
         if self.loading is not None:
             message["loading"] = round(self.loading, 6)
         if self.is_final:
@@ -130,3 +141,7 @@ class Attempt:
         if self.full_disk is not None:
             message["fullDisk"] = self.full_disk
         return message
+
+
+def list_contents(state: Message) -> list[tuple[str, str]]:
+    return sorted((file["path"], file["sha256"]) for file in state["files"])

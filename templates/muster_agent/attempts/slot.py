@@ -7,7 +7,7 @@ from ..locks.partial_hold import PartialHold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Deque
+    from typing import Any, Deque
 
     from ..locks.node_lock import NodeLock
     from .attempt import Attempt
@@ -30,7 +30,7 @@ class Slot:
         self.worker: WarmWorker | None = None  # the process that waits for its next attempt, or runs `current`
         self.turn = 0  # which of the two working copies of a slot with a warm worker the next attempt gets
         self.is_ready = False  # whether it is in the queue of slots that may start
-        self.is_reported = False  # whether the coordinator knows that it waits for another run
+        self.reported: dict[str, Any] | None = None  # the run that it waits for, as the coordinator was told
         self.hold = PartialHold()  # of the locks of all slots of the attempt that it leads
 
     def leads(self) -> bool:

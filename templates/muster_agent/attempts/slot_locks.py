@@ -63,16 +63,27 @@ class SlotLocks:
             return False
         for at, slot in enumerate(slots):
             if not self.may_use(slot):
-                release_locks(slots[at + 1 :])
+                self.ask_for_rest(slot, slots[at + 1 :], time_now)
                 held = [one for one in slots[:at] if one.lock and one.lock.is_held]
                 if any(one.lock.is_wanted_by_higher() for one in held if one.lock):
                     lead.hold.pause(time_now)
                     release_locks(slots)
-                elif held and lead.hold.must_give_back(time_now):
+                elif held and lead.hold.must_give_back(time_now, slot.lock.query.free_by if slot.lock else 0.0):
                     release_locks(slots)
                 return False
         lead.hold.reset()
         return True
+
+    def ask_for_rest(self, slot: Slot, rest: list[Slot], time_now: float) -> None:
+        """Holds none of the rest while it waits for `slot`. Where the holder of that one already ends what it runs, those of the rest are
+        asked, too, so that what they run ends at the same time."""
+        if slot.lock is None or slot.lock.query.ending is None:
+            return release_locks(rest)
+        release_locks([one for one in rest if one.lock and one.lock.is_held])
+        for one in rest:
+            if one.lock:
+                one.lock.ask(time_now)
+                self.waiting_for_lock.append(one)
 
     def may_use(self, slot: Slot) -> bool:
         """Whether this run has the slot's lock; reports changes to the coordinator."""
@@ -102,14 +113,14 @@ class SlotLocks:
         return False
 
     def report_waiting(self, slot: Slot, holder: dict[str, Any] | None) -> None:
-        if holder is not None and not slot.is_reported:
-            slot.is_reported = True
+        if holder is not None and holder != slot.reported:
+            slot.reported = holder
             self.next_look = min(self.next_look, now() + RETRY_SECONDS)
             self.server.send(dict(holder, ev="slot", slot=slot.number))
 
     def report_free(self, slot: Slot) -> None:
-        if slot.is_reported:
-            slot.is_reported = False
+        if slot.reported is not None:
+            slot.reported = None
             self.server.send({"ev": "slot", "slot": slot.number})
 
     def look_at_reported(self, slots: Collection[Slot], time_now: float) -> None:
@@ -117,12 +128,12 @@ class SlotLocks:
         none before."""
         if time_now < self.next_look:
             return
-        reported = [slot for slot in slots if slot.is_reported]
+        reported = [slot for slot in slots if slot.reported is not None]
         for slot in reported:
             is_idle = not slot.queue and slot.current is None
             if is_idle and (slot.lock is None or slot.lock.is_free(time_now)) and self.permits.are_free(time_now):
                 self.report_free(slot)
-        self.next_look = time_now + RETRY_SECONDS if any(slot.is_reported for slot in reported) else inf
+        self.next_look = time_now + RETRY_SECONDS if any(slot.reported is not None for slot in reported) else inf
 
     def must_leave(self, slot: Slot) -> bool:
         """Whether the warm worker of an idle slot must end, because the slot is due to another run or broken."""

@@ -47,7 +47,7 @@ class SlotPool:
         for slot in self.by_number.values():
             if slot.broken:
                 self.server.send({"ev": "broken", "slot": slot.number, "reason": slot.broken})
-            slot.is_reported = False
+            slot.reported = None
 
     def slots_of(self, attempt: Attempt) -> list[Slot]:
         """In the order of their numbers."""
@@ -93,6 +93,8 @@ class SlotPool:
         self.active.pop(attempt.id, None)
         for slot in self.slots_of(attempt):
             slot.current = None
+            if slot.lock is not None:
+                slot.lock.forget_end()
             self.locks.release_if_due(slot)
             self.make_ready(slot)
 

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 LOWEST_PRIORITY = -(1 << 31)  # below that of every run
 PROMPT = "p"  # begins the last part of our socket's name: this agent tries for the lock as soon as the connection ends
 MAX_ANSWER_BYTES = 4096
+LEAVING = "leaving "  # begins a line of the holder: what it runs ends for a run that waits, after so many seconds at most
+MAX_LEAVING_SECONDS = 86400.0  # a longer grace is not waited for
 ANSWER_TIMEOUT_SECONDS = 3.0  # for the holder to say who it is
 SILENT_HOLDER = "a program that does not answer"
 
 
 class LockQuery:
     """`name`: the holder's run, or None while it has not answered. `owner`: its (uid, pid) as the kernel knows them, or None where
-    it has not accepted the connection. `highest`: the highest priority of the runs that wait. Do not trust `name` and `highest`
-    where the owner is another user."""
+    it has not accepted the connection. `highest`: the highest priority of the runs that wait. `ending`: the seconds after which what
+    a holder of the same user runs ends at the latest, so that the lock is free at `free_by`; None and 0 while it does not say. Do not
+    trust `name` and `highest` where the owner is another user."""
 
     def __init__(
         self, selector: selectors.BaseSelector, address: bytes, private_path: str, ended: Callable[[], object]
@@ -35,18 +38,19 @@ class LockQuery:
         self.name: str | None = None
         self.owner: tuple[int, int] | None = None
         self.highest = LOWEST_PRIORITY
-        self.asked_at = 0.0
+        self.asked_at = self.free_by = 0.0
+        self.ending: float | None = None
 
-    def ask(self, priority: int) -> bool:
+    def ask(self, priority: int, run: bytes) -> bool:
         """Connects to the holder; False where nobody listens. Our socket's name has the priority, so that the holder knows it at
-        once."""
-        if self.connect(self.private_path, priority):
+        once; the name of our run follows."""
+        if self.connect(self.private_path, priority, run):
             if self.owner is None or self.owner[0] == os.geteuid():
                 return True
             self.close()
-        return self.connect(self.address, priority)
+        return self.connect(self.address, priority, run)
 
-    def connect(self, address: bytes | str, priority: int) -> bool:
+    def connect(self, address: bytes | str, priority: int, run: bytes) -> bool:
         self.name, self.owner, self.asked_at = None, None, now()
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.setblocking(False)
@@ -56,6 +60,7 @@ class LockQuery:
             self.owner = peer_of(self.connection)
             self.selector.register(self.connection, selectors.EVENT_READ, self.receive)
             self.is_registered = True
+            self.connection.send(run + b"\n")
         except BlockingIOError:  # its queue is full, so there is no connection that could end
             self.name = SILENT_HOLDER
         except OSError:
@@ -81,9 +86,23 @@ class LockQuery:
             if not data:
                 self.close()
             for line in data.decode("utf-8", "replace").split("\n")[:-1]:
-                highest, _, self.name = line.partition(" ")
-                self.highest = int(highest) if highest.lstrip("-").isdigit() else LOWEST_PRIORITY
+                self.read(line)
         return False
+
+    def read(self, line: str) -> None:
+        first, _, rest = line.partition(" ")
+        if line.startswith(LEAVING):
+            self.note_leaving(rest)
+        else:
+            self.name, self.highest = rest, parse_number(first)
+
+    def note_leaving(self, text: str) -> None:
+        """Another user's word has no effect: we may keep other locks until then."""
+        seconds = parse_number(text)
+        if self.owner is None or self.owner[0] != os.geteuid() or seconds < 0:
+            return
+        self.ending = min(float(seconds), MAX_LEAVING_SECONDS)
+        self.free_by = now() + self.ending
 
     def close(self) -> None:
         if self.connection:
@@ -91,7 +110,16 @@ class LockQuery:
                 self.selector.unregister(self.connection)
             self.connection.close()
         self.is_registered = False
-        self.connection = self.name = self.owner = None
+        self.connection = self.name = self.owner = self.ending = None
+        self.free_by = 0.0
+
+
+def parse_number(text: str) -> int:
+    """LOWEST_PRIORITY where it is none: any program may send it."""
+    try:
+        return int(text)
+    except ValueError:
+        return LOWEST_PRIORITY
 
 
 def priority_of(address: object) -> int:

@@ -7,9 +7,10 @@ import socket
 from time import monotonic as now
 
 from ..processes.strays import command_line
+from ..wire import to_bytes
 from .lock_files import SystemLock, UserLock, lock_owner
 from .lock_query import ANSWER_TIMEOUT_SECONDS, SILENT_HOLDER, LockQuery
-from .lock_waiters import LockWaiters
+from .lock_waiters import MAX_NAME_BYTES, LockWaiters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .lock_files import LockFile
     from .lock_name import LockName
+    from .lock_waiters import Waiter
 
 RETRY_SECONDS = 0.5  # between tries, unless the holder says that it is free
 MIN_RETRY_SECONDS = 0.05  # between tries, whatever the holder does
@@ -120,7 +122,8 @@ class NodeLock:
         """Connects to the holder, if there is one."""
         is_left = time_now < self.left_until
         self.retry_at = time_now + (HANDOVER_CHECK_SECONDS if is_left else RETRY_SECONDS)
-        if self.query.is_open() or self.query.ask(self.settings.priority):
+        run = to_bytes(self.settings.run)[:MAX_NAME_BYTES]
+        if self.query.is_open() or self.query.ask(self.settings.priority, run):
             self.last_foreign_use, self.locked_file, self.left_until = time_now, None, 0.0
 
     def holder_left(self) -> None:
@@ -132,13 +135,18 @@ class NodeLock:
         """Who has the lock, as keys of the message `slot`; None where that is not known yet."""
         name, owner = self.query.name, self.query.owner
         if name is not None and name != SILENT_HOLDER and owner is not None and owner[0] == os.geteuid():
-            return {"holder": name}
+            return {"holder": name} if self.query.ending is None else {"holder": name, "ending": self.query.ending}
         if name is not None:
             return {"holder": format_owner(owner, name if name == SILENT_HOLDER else "run " + name), "foreign": True}
         if self.locked_file and now() >= self.locked_file[1] + ANSWER_TIMEOUT_SECONDS:
             path = self.locked_file[0]
             return {"holder": format_owner(lock_owner(path), "it has locked " + path), "foreign": True}
         return None
+
+    def ask(self, time_now: float) -> None:
+        """Makes it known to the holder that this run wants it, and does not take it."""
+        if time_now >= self.retry_at:
+            self.wait(time_now)
 
     def is_of_own_run(self) -> bool:
         """Whether another agent of this run has the lock: two nodes of its inventory are one machine."""
@@ -152,19 +160,27 @@ class NodeLock:
 
     def is_wanted(self) -> bool:
         """Whether another run waits for it."""
-        return bool(self.waiters.connections) and self.waiters.has_any()
+        return bool(self.waiters.all) and self.waiters.has_any()
 
     def is_due_to_others(self) -> bool:
         """Whether to release it before the next chunk: at once where a run of higher priority waits, in turn where one of the
         same priority does."""
-        if not self.waiters.connections:
+        if not self.waiters.all:
             return False
         highest, own = self.waiters.highest_priority(), self.settings.priority
         return highest > own or (highest == own and now() - self.acquired_at >= TURN_SECONDS)
 
     def is_wanted_by_higher(self) -> bool:
         """Whether a run of higher priority waits for it."""
-        return bool(self.waiters.connections) and self.waiters.highest_priority() > self.settings.priority
+        return bool(self.waiters.all) and self.waiters.highest_priority() > self.settings.priority
+
+    def preemptor(self) -> Waiter | None:
+        """The run of this user with the highest priority that waits for it, if that is above our own."""
+        return self.waiters.find_own_above(self.settings.priority) if self.waiters.all else None
+
+    def forget_end(self) -> None:
+        """What this run had it for has ended; the lock may still be held."""
+        self.waiters.free_by = None
 
     def hand_over(self) -> None:
         """Releases it, and leaves it to another run for a while."""

@@ -5,6 +5,7 @@ import random
 from math import inf
 
 FIRST_HOLD_SECONDS = 5.0
+LEAVING_MARGIN_SECONDS = 5.0  # for the processes of a chunk to be gone after its grace
 FIRST_PAUSE_SECONDS = 0.5  # without the random part, which is as long again at most
 
 
@@ -25,10 +26,13 @@ class PartialHold:
     def is_paused(self, time_now: float) -> bool:
         return time_now < self.retry_at
 
-    def must_give_back(self, time_now: float) -> bool:
-        """Called while some locks are held and others are not. Begins a pause where the time is over."""
+    def must_give_back(self, time_now: float, free_by: float = 0.0) -> bool:
+        """Called while some locks are held and others are not. Begins a pause where the time is over. `free_by`: when the holder of
+        one of the others has promised to leave it, because this run has a higher priority; 0 where it has not."""
         if self.give_back_at is None:
             self.give_back_at = time_now + self.seconds
+        if free_by > 0:
+            self.give_back_at = max(self.give_back_at, free_by + LEAVING_MARGIN_SECONDS)
         if time_now < self.give_back_at:
             return False
         self.seconds *= 2
