@@ -10,7 +10,7 @@ import { runMuster, startMuster } from "./startmuster.js";
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "GPUs");
 const node = nodes[0]!;
 
-t.setTimeout(300_000);
+t.setTimeout(240_000);
 
 /**
  * Counts to the given number, a step each tenth of a second, and saves the count when it is told to end, after the seconds in the file
@@ -96,19 +96,17 @@ t.test(
   { skip },
   async (t) => {
     const low = count("low", 2, 100);
-    await waitUntil("both count", () => busy("c.py", 2));
+    await waitUntil("both count", () => busy("c.py", 2), 30);
     await node.exec(["sh", "-c", "echo 2 > /var/tmp/slow"]);
     const high = sleep("high", 2, 3);
     await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high"));
-    const live = JSON.parse(readFileSync(join(low.run, "live.json"), "utf8")) as { slots: unknown[] };
-    t.ok(live.slots.length === 2);
     await waitUntil("the live view says so", () =>
       readFileSync(join(low.run, "live.json"), "utf8").includes('"preemptedBy":"high"'),
     );
     await waitUntil("the other run works", () => busy("s.py", 2));
-    const why = await runMuster(["why", low.run, "n=0"]);
-    t.match(why.out, "preempted by run high");
-    t.match(why.out, "it waits for run high");
+    const explain = async () => (await runMuster(["why", low.run, "n=0"])).out;
+    await waitUntil("why says so", async () => (await explain()).includes("it waits for run high"));
+    t.match(await explain(), /attempt 1: stopped .* \(preempted by run high\)/);
     const [first, second] = [await high.ended, await low.ended];
     t.equal(first.code, 0, first.err);
     t.equal(second.code, 0, second.err);
@@ -138,12 +136,12 @@ t.test(
 
 t.test("a chunk on two GPUs gives way, and takes both again", { skip }, async (t) => {
   const low = count("wide", 1, 80, { needs: { gpus: 2 } });
-  await waitUntil("it counts", () => busy("c.py", 1));
+  await waitUntil("it counts", () => busy("c.py", 1), 30);
   const high = sleep("narrow", 1, 1);
   const [first, second] = [await high.ended, await low.ended];
   t.equal(first.code, 0, first.err);
   t.equal(second.code, 0, second.err);
-  t.match(second.err, "on slots 0, 1 ends for run narrow");
+  t.match(second.err, "on slots 0-1 ends for run narrow");
   t.match(counted(low.run), [{ count: 80, began: [0, /\d+/] }]);
 });
 
@@ -153,7 +151,7 @@ t.test(
   async (t) => {
     await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
     const low = count("low2", 2, 80);
-    await waitUntil("both count", () => busy("c.py", 2));
+    await waitUntil("both count", () => busy("c.py", 2), 30);
     const high = sleep("high2", 2, 1);
     await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high2"));
     high.child.kill("SIGKILL");
@@ -170,7 +168,7 @@ t.test(
 t.test("an agent of high priority that is killed while chunks end: these go on at once", { skip }, async (t) => {
   await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
   const low = count("low3", 2, 80);
-  await waitUntil("both count", () => busy("c.py", 2));
+  await waitUntil("both count", () => busy("c.py", 2), 30);
   const high = sleep("high3", 2, 1);
   await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high3"));
   const agents = node.processes().filter(({ argv }) => /runs\/high3[^/]*@rig$/.test(argv.at(-1) ?? ""));

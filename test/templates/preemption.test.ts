@@ -8,6 +8,8 @@ import { waitUntil } from "../lab/waituntil.js";
 import { type AgentAttachment, attachAgent, decodeInline } from "./agentdriver.js";
 
 t.setTimeout(240_000);
+// Most of the time they wait, so they do that side by side.
+t.jobs = 5;
 
 // The abstract names of these locks are known, and each test has GPUs of its own.
 delete process.env.MUSTER_LOCK_FOLDER;
@@ -161,11 +163,11 @@ t.test("an attempt on two GPUs, and two attempts on one each, give way to each o
 const WARM = `
 import muster, os, time
 for chunk in muster.chunks():
-    with open(chunk.state + "/p", "w") as file: file.write("0")
-    os.mkdir(chunk.state + "/zero") if not os.path.exists(chunk.state + "/zero") else None
-    os.rename(chunk.state + "/p", chunk.state + "/zero/w")
-    with open(chunk.state + "/n", "w") as file: file.write("zero")
-    os.rename(chunk.state + "/n", chunk.state + "/current")
+    folder = chunk.state / "zero"
+    folder.mkdir()
+    (folder / "w").write_text("0")
+    (chunk.state / "n").write_text("zero")
+    os.rename(chunk.state / "n", chunk.state / "current")
     time.sleep(float(chunk.args[0]))
     chunk.write("out", b"x")
 `;
