@@ -54,16 +54,8 @@ export class Coordinator {
     const { journal, replay, ids } = directory;
     const eventLog = new EventLog(directory);
     this.counters = new RunCounters(job, replay, (node, slot, out) => eventLog.recordSlotState(node, slot, out));
-    const { preempted } = run;
-    this.reports = new RunReports({
-      observer,
-      counters: this.counters,
-      eventLog,
-      journal,
-      replay,
-      rechecks,
-      preempted,
-    });
+    const records = { observer, eventLog, journal, replay, rechecks, preempted: run.preempted };
+    this.reports = new RunReports({ ...records, counters: this.counters });
     const likely = nodes.filter(({ name, drain }) => !drain && !learnedRates.absent?.includes(name));
     const expected = expectNodes(job, likely, learnedRates);
     const { committedUnits: done, committedChunks: count } = replay;

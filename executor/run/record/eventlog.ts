@@ -52,8 +52,10 @@ export class EventLog {
   noteEnded({ id, node, slot }: Attempt, done: DoneMessage): void {
     const running = this.attemptTimes.endOnSlot(node, slot, (attempt) => attempt.id === id);
     if (running === undefined || !(done.canceled || done.lost)) return;
-    if (done.preempted === undefined) this.recordStopped([running], "requeued");
-    else this.recordStopped([running], "preempted", done.preempted.run.slice(0, MAX_REASON_CHARS));
+    if (done.preempted === undefined) return this.recordStopped([running], "requeued");
+    this.recordStopped([running], "preempted", done.preempted.run.slice(0, MAX_REASON_CHARS));
+    // The next result may be hours away, and people ask why the chunk waits. A disk that fails makes the next commit fail, too.
+    void this.directory.journal.flush().catch(() => {});
   }
 
   /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
