@@ -13,7 +13,7 @@ const node = nodes[0]!;
 t.setTimeout(240_000);
 
 /**
- * Counts to the given number, a step each tenth of a second, and saves the count when it is told to end, after the seconds in the file
+ * Counts to the given number, a step each tenth of a second, and on while the file `hold` exists, and saves the count when it is told to end, after the seconds in the file
  * `slow`. Its result: the count, where each of its attempts began, and its GPU.
  */
 const COUNTER = `import json, os, signal, sys, time
@@ -32,21 +32,27 @@ def save(*_):
     os.rename(os.path.join(state, "new"), os.path.join(state, "current"))
     sys.exit(1)
 signal.signal(signal.SIGTERM, save)
-while saved["count"] < int(sys.argv[1]):
+while saved["count"] < int(sys.argv[1]) or os.path.exists("/var/tmp/hold"):
     time.sleep(0.1)
     saved["count"] += 1
 json.dump(saved, open("r.json", "w"))
 `;
-const SLEEPER = "import json, sys, time\ntime.sleep(float(sys.argv[1]))\njson.dump(1, open('r.json', 'w'))\n";
+/** Works for a while, and until `release`. */
+const SLEEPER = `import json, os, sys, time
+time.sleep(float(sys.argv[1]))
+while os.path.exists("/var/tmp/hold"): time.sleep(0.05)
+json.dump(1, open("r.json", "w"))
+`;
 
 interface Counted {
   count: number;
   began: number[];
 }
 
-/** Starts a run of counters, which keep a state. */
-function count(name: string, chunks: number, to: number, keys: object = {}) {
+/** Starts a run of counters, which keep a state and do not end before `release`. */
+async function count(name: string, chunks: number, to: number, keys: object = {}) {
   shop.write(`${name}/c.py`, COUNTER);
+  await node.exec(["touch", "/var/tmp/hold"]);
   const matrix = {
     kind: "matrix",
     matrix: { n: [0, chunks] },
@@ -62,6 +68,8 @@ function count(name: string, chunks: number, to: number, keys: object = {}) {
     ...watchMuster(startMuster(["run", file, "-i", inventory])),
   };
 }
+
+const release = () => node.exec(["rm", "/var/tmp/hold"]);
 
 /** Starts a run of higher priority. */
 function sleep(name: string, chunks: number, seconds: number, keys: object = {}) {
@@ -95,9 +103,9 @@ t.test(
   "a run of higher priority gets the GPUs of chunks with state, which go on later where they were",
   { skip },
   async (t) => {
-    const low = count("low", 2, 100);
+    const low = await count("low", 2, 20);
     await waitUntil("both count", () => busy("c.py", 2), 30);
-    await node.exec(["sh", "-c", "echo 2 > /var/tmp/slow"]);
+    await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
     const high = sleep("high", 2, 3);
     await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high"));
     await waitUntil("the live view says so", () =>
@@ -107,15 +115,16 @@ t.test(
     const explain = async () => (await runMuster(["why", low.run, "n=0"])).out;
     await waitUntil("why says so", async () => (await explain()).includes("it waits for run high"));
     t.match(await explain(), /attempt 1: stopped .* \(preempted by run high\)/);
+    await release();
     const [first, second] = [await high.ended, await low.ended];
     t.equal(first.code, 0, first.err);
     t.equal(second.code, 0, second.err);
     t.match(first.err, "waits for run low, which ends its chunk within 20 s");
     t.match(second.err, "waits for run high");
     for (const { count, began } of counted(low.run)) {
-      t.equal(count, 100);
+      t.ok(count >= 20);
       t.equal(began.length, 2, `it ran twice: ${began}`);
-      t.ok(began[1]! >= 40, `it went on at ${began[1]}`);
+      t.ok(began[1]! >= 20, `it went on at ${began[1]}`);
     }
     const entries = preemptions(low.run);
     t.same(
@@ -135,14 +144,16 @@ t.test(
 );
 
 t.test("a chunk on two GPUs gives way, and takes both again", { skip }, async (t) => {
-  const low = count("wide", 1, 80, { needs: { gpus: 2 } });
+  const low = await count("wide", 1, 20, { needs: { gpus: 2 } });
   await waitUntil("it counts", () => busy("c.py", 1), 30);
   const high = sleep("narrow", 1, 1);
+  await waitUntil("the chunk is being ended", () => low.stderr().includes("ends for run narrow"));
+  await release();
   const [first, second] = [await high.ended, await low.ended];
   t.equal(first.code, 0, first.err);
   t.equal(second.code, 0, second.err);
   t.match(second.err, "on slots 0-1 ends for run narrow");
-  t.match(counted(low.run), [{ count: 80, began: [0, /\d+/] }]);
+  t.equal(counted(low.run)[0]!.began.length, 2);
 });
 
 t.test(
@@ -150,34 +161,36 @@ t.test(
   { skip },
   async (t) => {
     await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
-    const low = count("low2", 2, 80);
+    const low = await count("low2", 2, 20);
     await waitUntil("both count", () => busy("c.py", 2), 30);
     const high = sleep("high2", 2, 1);
     await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high2"));
+    await release();
     high.child.kill("SIGKILL");
     await high.ended;
     const ended = await low.ended;
     t.equal(ended.code, 0, ended.err);
-    for (const { count, began } of counted(low.run)) t.ok(count === 80 && began.length === 2, `${began}`);
+    for (const { count, began } of counted(low.run)) t.ok(count >= 20 && began.length >= 2, `${began}`);
     const again = await runMuster(["run", high.file, "-i", inventory]);
     t.equal(again.code, 0, again.err);
     await node.exec(["rm", "/var/tmp/slow"]);
   },
 );
 
-t.test("an agent of high priority that is killed while chunks end: these go on at once", { skip }, async (t) => {
-  await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
-  const low = count("low3", 2, 80);
-  await waitUntil("both count", () => busy("c.py", 2), 30);
-  const high = sleep("high3", 2, 1);
-  await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high3"));
-  const agents = node.processes().filter(({ argv }) => /runs\/high3[^/]*@rig$/.test(argv.at(-1) ?? ""));
-  t.ok(agents.length > 0, "its agent was found");
-  for (const { pid } of agents) process.kill(pid, "SIGKILL");
-  const [first, second] = [await high.ended, await low.ended];
-  t.equal(first.code, 0, first.err);
-  t.equal(second.code, 0, second.err);
-  for (const { count } of counted(low.run)) t.equal(count, 80);
-  await node.exec(["rm", "/var/tmp/slow"]);
-  await checkNodes(t, nodes);
-});
+for (const victim of ["high", "low"])
+  t.test(`the agent of the ${victim} priority is killed while chunks end: all chunks are done`, { skip }, async (t) => {
+    await node.exec(["sh", "-c", "echo 4 > /var/tmp/slow"]);
+    const low = await count(`low-${victim}`, 2, 20, { retry: { attempts: 3, backoff: "100ms" } });
+    await waitUntil("both count", () => busy("c.py", 2), 30);
+    const high = sleep(`high-${victim}`, 2, 1);
+    await waitUntil("chunks are being ended", () => low.stderr().includes("ends for run high"));
+    const { pid } = node.processes().find(({ argv }) => argv.at(-1)?.includes(`/runs/${victim}-${victim}-`))!;
+    process.kill(pid, "SIGKILL");
+    await release();
+    const [first, second] = [await high.ended, await low.ended];
+    t.equal(first.code, 0, first.err);
+    t.equal(second.code, 0, second.err);
+    for (const { count } of counted(low.run)) t.ok(count >= 20);
+    await node.exec(["rm", "/var/tmp/slow"]);
+    await checkNodes(t, nodes);
+  });
