@@ -196,3 +196,24 @@ t.test("the page fits 400 pixels: nothing has a fixed width, and wide tables scr
   t.notMatch(page, /<svg[^>]* width=|<text/, "images stretch, and text is not part of them");
   t.equal(page.match(/<table/g)?.length, page.match(/<div class="scroll"><table/g)?.length);
 });
+
+t.test("a chunk that was preempted: which run has it, in the head, the events and the lanes", async (t) => {
+  const stopped = {
+    from: 70,
+    at: 75,
+    seconds: 5,
+    chunk: "8",
+    node: "a",
+    slot: 1,
+    attempt: 1,
+    why: "preempted",
+  } as const;
+  const preempted: RunHistory = { ...history, stoppedAttempts: [{ e: "stopped", ...stopped, by: HOSTILE }] };
+  const text = formatHistory(preempted, false);
+  t.match(text, "1 attempt preempted");
+  t.match(text, /after 1 min 15 s +a slot 1: chunk 8 preempted by run <\/title>/);
+  t.notMatch(text, "\u001b");
+  const [, lane] = buildSlotLanes(preempted);
+  const title = lane?.spans.find(({ from }) => from === 70)?.title;
+  t.match(title, /stopped after 5.0 s for run [\s\S]*, which has a higher priority/);
+});

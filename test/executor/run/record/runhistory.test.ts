@@ -99,6 +99,7 @@ t.test("when programs ran, what was stopped, and what ran when the coordinator w
     open(1),
     stopped("b", "session ended"),
     stopped("z", "superseded"),
+    { ...stopped("b", "preempted"), by: "high" } as JournalEntry,
     open(2, "2026-11-25T20:00:09.000Z"),
     { ...a!, at: 6, ended: 5 } as JournalEntry,
     { ...b!, ended: 1 } as JournalEntry,
@@ -117,9 +118,12 @@ t.test("when programs ran, what was stopped, and what ran when the coordinator w
     { chunk: "b", from: 6, end: 9 },
   ]);
   t.match(
-    killed.stoppedAttempts.map(({ chunk }) => chunk),
-    ["z"],
-    "what was committed later is not reported twice",
+    killed.stoppedAttempts.map(({ chunk, why, by }) => [chunk, why, by]),
+    [
+      ["z", "superseded", undefined],
+      ["b", "preempted", "high"],
+    ],
+    "what was committed later is not reported twice; a chunk that was preempted ran again",
   );
   t.same(killed.openAttempts, [{ chunk: "c", node: "a", slot: 0, attempt: 2, from: 11 }]);
   live(1, [{ node: "a", slot: 0, running }]);
