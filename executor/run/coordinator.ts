@@ -2,6 +2,7 @@ import type { Attempt, Event, Failure, Instruction } from "../schedule/events.js
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { expectNodes } from "../schedule/slots/expectednodes.js";
+import { findSlotProfile } from "../schedule/slots/gpukinds.js";
 import { acknowledge } from "./acknowledge.js";
 import { type DoneMessage, decodeFinished, decodeSplit } from "./agent/protocol.js";
 import { AttemptProgress } from "./attemptprogress.js";
@@ -256,7 +257,7 @@ export class Coordinator {
     if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, ...decodeFinished(done) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
-    const ended = { attempt: current, done, source, fingerprint, model: worker.node.profile.model };
+    const ended = { attempt: current, done, source, fingerprint, model: findSlotProfile(worker, current.slot)?.model };
     if (outcome.ok) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, outcome.failure);
   }
