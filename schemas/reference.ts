@@ -51,7 +51,7 @@ const PROGRAM_VARIABLES = {
   MUSTER_INPUTS: "The paths of its `inputs` as a list in JSON; absent where they take more than 64 KiB.",
   MUSTER_OUT: "The folder for its outputs.",
   MUSTER_GPU:
-    "The index of its GPU on the node, where that has GPUs of two vendors among those of its vendor; the program sees this GPU as device 0.",
+    "The index of its GPU on the node (where that has several kinds: among the GPUs of its vendor); the program sees this GPU as device 0.",
   MUSTER_DEADLINE: "When its timeout comes, in seconds of CLOCK_MONOTONIC.",
   MUSTER_ROOT: "The run's folder on the node. By this variable muster finds what is left of a run.",
 };

@@ -30,8 +30,8 @@ function writeJob(name: string, count: number, keys: object): string {
   });
 }
 
-async function runJob(name: string, count: number, keys: object): Promise<Line[]> {
-  const ran = await runMuster(["run", writeJob(name, count, keys), "-i", inventory]);
+async function runJob(name: string, count: number, keys: object, used = inventory): Promise<Line[]> {
+  const ran = await runMuster(["run", writeJob(name, count, keys), "-i", used]);
   if (ran.code !== 0) throw new Error(ran.err);
   const lines = shop.results(`${name}/runs/${name}`) as unknown as Line[];
   return lines.sort((a, b) => a.slot - b.slot);
@@ -129,11 +129,15 @@ t.test("nodes and verify read the tools of both vendors", { skip }, async (t) =>
   t.match(table.out, `! GPU ${AMD_1}: `);
 });
 
-t.test("a run leaves out the sick card of each vendor, and has the others", { skip }, async (t) => {
+t.test("a run leaves out a lost card, and has the others", { skip }, async (t) => {
   const [node] = nodes;
+  const groups = [
+    { profile: "rtx3080ti", pci: [NVIDIA] },
+    { profile: "rx6600", pci: [AMD_0, AMD_1] },
+  ];
   node!.setGpus({ absent: [0] });
   t.teardown(() => node!.setGpus({ absent: [] }));
-  const lines = await runJob("sick", 6, {});
+  const lines = await runJob("lost", 6, {}, lab.inventory({ file: "pci.yaml", node: { gpus: groups } }));
   t.same(slotsOf(lines), [0, 2]);
   for (const { slot, output } of lines)
     t.equal(slot === 0 ? output.CUDA_VISIBLE_DEVICES : output.HIP_VISIBLE_DEVICES, "0", "the index after the loss");

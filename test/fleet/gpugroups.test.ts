@@ -54,42 +54,42 @@ const A = "'0000:03:00.0'";
 for (const [node, ...expected] of [
   [
     "{gpus: [{profile: rtz, count: 1}]}",
-    '7:22: nodes.m.gpus[0].profile: there is no profile "rtz" (did you mean "rtx"?)',
+    '7:24: nodes.m.gpus[0].profile: there is no profile "rtz" (did you mean "rtx"?)',
   ],
   [
     "{gpus: [{profile: cpu, count: 1}]}",
-    '7:22: nodes.m.gpus[0].profile: the profile "cpu" is of no vendor (add vendor: amd or vendor: nvidia under profiles.cpu)',
+    '7:24: nodes.m.gpus[0].profile: the profile "cpu" is of no vendor (add vendor: amd or vendor: nvidia under profiles.cpu)',
   ],
   [
     "{gpus: [{profile: rtx}]}",
-    "7:13: nodes.m.gpus[0] says neither count nor pci (add count: N, the number of these GPUs)",
+    "7:14: nodes.m.gpus[0] says neither count nor pci (add count: N, the number of these GPUs)",
   ],
   [
     `{gpus: [{profile: rtx, count: 2, pci: [${A}]}]}`,
-    "7:34: nodes.m.gpus[0].count is 2, and pci lists 1 (remove count, or correct the list)",
+    "7:36: nodes.m.gpus[0].count is 2, and pci lists 1 (remove count, or correct the list)",
   ],
   [
     `{gpus: [{profile: rtx, pci: [${A}]}, {profile: rx, pci: [${A}]}]}`,
-    "7:61: nodes.m.gpus[1].pci: 0000:03:00.0 belongs to gpus[0] already (remove it from one of them)",
+    "7:73: nodes.m.gpus[1].pci: 0000:03:00.0 belongs to gpus[0] already (remove it from one of them)",
   ],
   [
     `{gpus: [{profile: rtx, pci: [${A}]}, {profile: old, count: 1}]}`,
-    "7:47: nodes.m.gpus[1]: gpus[0] is of nvidia, too, so a count does not tell which GPUs are old (add pci with their addresses, as `muster nodes` prints them)",
+    "7:53: nodes.m.gpus[1]: gpus[0] is of nvidia, too, so a count does not tell which GPUs are old (add pci with their addresses, as `muster nodes` prints them)",
   ],
   [
     "{profile: rx, gpus: [{profile: rx, count: 1}, {profile: rtx, count: 1}]}",
-    "7:17: nodes.m.profile is rx, and gpus[1].profile is rtx (remove profile: gpus names the profiles of all GPUs)",
+    "7:16: nodes.m.profile is rx, and gpus[1].profile is rtx (remove profile: gpus names the profiles of all GPUs)",
   ],
   [
     "{vram: 8GiB, gpus: [{profile: rtx, count: 1}]}",
-    "7:14: nodes.m.vram: gpus lists kinds of GPU (move it into their profiles)",
+    "7:13: nodes.m.vram: gpus lists kinds of GPU (move it into their profiles)",
   ],
-  [`{pci: [${A}], gpus: [{profile: rtx, count: 1}]}`, "7:13: nodes.m.pci: gpus lists kinds of GPU (move it into gpus)"],
+  [`{pci: [${A}], gpus: [{profile: rtx, count: 1}]}`, "7:12: nodes.m.pci: gpus lists kinds of GPU (move it into gpus)"],
   [
     "{gpus: [{profile: old, count: 1}, {profile: rx, count: 1}]}",
-    "7:39: nodes.m.gpus[1]: kernel nvidia.x is 2 in rx, and 1 in old (set it in kernel of the node: a machine has one value)",
+    "7:40: nodes.m.gpus[1]: kernel nvidia.x is 2 in rx, and 1 in old (set it in kernel of the node: a machine has one value)",
   ],
-  ["{gpus: [{profile: rtx, count: 1, model: x}]}", /7:38: nodes\.m\.gpus\[0\] .*unknown key "model"/],
+  ["{gpus: [{profile: rtx, count: 1, model: x}]}", '7:39: unknown key "model" in nodes.m.gpus[0] (known here: pci)'],
   ["{gpus: []}", /7:\d+: nodes\.m\.gpus /],
 ] as const)
   t.test(`refuses ${node}`, async (t) => {
