@@ -42,7 +42,7 @@ export async function draftInventory(
   const looks = await withProgress(nodes, options, writers, (done) =>
     gatherAllFacts(
       nodes,
-      async () => undefined,
+      async () => [],
       (look) => done(look.node, formatNodeLine(look)),
     ),
   );

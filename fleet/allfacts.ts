@@ -6,11 +6,11 @@ import { type Facts, gatherFacts } from "./facts.js";
 import type { GpuHealth } from "./gpus/gpuhealth.js";
 import type { Node } from "./node.js";
 
-/** The facts about a node that can be used. `hostKey`: type and SHA256 fingerprint; SSH nodes only. `gpuHealth`: if it has GPUs. */
+/** The facts about a node that can be used. `hostKey`: type and SHA256 fingerprint; SSH nodes only. `gpuHealth`: of each vendor's GPUs. */
 interface GatheredFacts {
   facts: Facts;
   hostKey?: string;
-  gpuHealth?: GpuHealth;
+  gpuHealth: readonly GpuHealth[];
 }
 
 /** The facts of one node, or the error that makes it unusable. */
@@ -23,7 +23,7 @@ export type NodeFacts = ({ node: Node } & GatheredFacts) | { node: Node; error: 
  */
 export async function gatherAllFacts(
   nodes: Node[],
-  checkGpus: (connection: Connection) => Promise<GpuHealth | undefined>,
+  checkGpus: (connection: Connection) => Promise<GpuHealth[]>,
   onResult: (result: NodeFacts) => void,
 ): Promise<NodeFacts[]> {
   const gather = async (connection: Connection): Promise<GatheredFacts> => {

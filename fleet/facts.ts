@@ -11,6 +11,8 @@ export interface Gpu {
   /** Bytes. */
   vram: number | null;
   driver: string | null;
+  /** It is the graphics of an AMD processor. */
+  integrated?: true;
 }
 
 /** The hardware and software of a node, as it reports them. Sizes in bytes, times in seconds; texts are printable and short. */
@@ -142,8 +144,12 @@ function parseGpu(value: unknown): Gpu[] {
   if (vendor !== "amd" && vendor !== "nvidia") return [];
   const pci =
     typeof value.pci === "string" && /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(value.pci) ? value.pci : null;
+  const { model, vram, driver, integrated } = value;
   return [
-    { vendor, model: parseText(value.model), pci, vram: parseCount(value.vram), driver: parseText(value.driver) },
+    {
+      ...{ vendor, model: parseText(model), pci, vram: parseCount(vram), driver: parseText(driver) },
+      ...(integrated === true ? { integrated } : {}),
+    },
   ];
 }
 

@@ -152,7 +152,7 @@ export function parseInventory(source: Source, file: string): Inventory {
   const folder = dirname(file);
   const value = source.value as InventoryFile;
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
-  const mergeProblems = merged.filter((one): one is Problem => "message" in one);
+  const mergeProblems = merged.flatMap((one) => (Array.isArray(one) ? one : []));
   const manifests = readManifests(source, value, mergeProblems);
   const pythonEnvs = readPythonEnvs(source, folder, mergeProblems);
   if (mergeProblems.length > 0) throw createInvalidFileError(mergeProblems);

@@ -1,15 +1,20 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
-import { parseDuration, parseDurationOrNever, parseShare, parseSize, parseSizeOrZero } from "../schemas/quantity.js";
-import type { KeyPath, Source } from "../schemas/source.js";
+import { parseDuration, parseDurationOrNever, parseSizeOrZero } from "../schemas/quantity.js";
+import type { Source } from "../schemas/source.js";
 import { suggest } from "../schemas/suggest.js";
 import type { InventoryFile } from "../schemas/types.js";
-import type { Node, Profile } from "./node.js";
-
-type ProfileKeys = NonNullable<InventoryFile["profiles"]>[string];
-type NodeKeys = NonNullable<InventoryFile["nodes"][string]>;
-type InventoryLayer = { path: KeyPath; keys: ProfileKeys & NodeKeys };
+import { mergeGpuGroups } from "./mergegroups.js";
+import {
+  findFractionProblem,
+  type InventoryLayer,
+  mergeProfile,
+  mergeTexts,
+  type NodeKeys,
+  pickFrom,
+} from "./mergeprofile.js";
+import type { Node } from "./node.js";
 
 const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";
@@ -19,41 +24,39 @@ const DEFAULT_LEASE_SECONDS = 40 * 60;
 const DEFAULT_GPU_CHECK_SECONDS = 60;
 
 /**
- * Merges the defaults, the profile and the node's own keys into the node called `name`; later layers override earlier ones. Returns a
- * Problem if the node names a profile that does not exist, or a host with its port or user.
+ * Merges the defaults, the profile and the node's own keys into the node called `name`; later layers override earlier ones. Returns
+ * Problems if the node names a profile that does not exist, a host with its port or user, or kinds of GPU that contradict each other.
  */
-export function mergeNode(source: Source, folder: string, name: string): Node | Problem {
+export function mergeNode(source: Source, folder: string, name: string): Node | Problem[] {
   const file = source.value as InventoryFile;
   const own: NodeKeys = file.nodes[name] ?? {};
   const profileName = own.profile ?? NO_PROFILE;
   const profile = Object.hasOwn(file.profiles ?? {}, profileName) ? file.profiles?.[profileName] : undefined;
-  if (own.profile !== undefined && profile === undefined && own.profile !== NO_PROFILE) {
-    return {
-      ...source.positionOf(["nodes", name, "profile"]),
-      message: `nodes.${name}.profile: there is no profile "${own.profile}"`,
-      hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
-    };
-  }
+  const problems: Problem[] = [];
+  if (own.profile !== undefined && profile === undefined && own.profile !== NO_PROFILE)
+    return [
+      {
+        ...source.positionOf(["nodes", name, "profile"]),
+        message: `nodes.${name}.profile: there is no profile "${own.profile}"`,
+        hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
+      },
+    ];
   const hostProblem = own.host === undefined ? undefined : findHostProblem(own.host);
   if (hostProblem !== undefined) {
     const { message, hint } = hostProblem;
-    return { ...source.positionOf(["nodes", name, "host"]), message: `nodes.${name}.host: ${message}`, hint };
+    problems.push({ ...source.positionOf(["nodes", name, "host"]), message: `nodes.${name}.host: ${message}`, hint });
   }
   const layers: InventoryLayer[] = [
     { path: ["defaults"], keys: (file.defaults ?? {}) as InventoryLayer["keys"] },
-    { path: ["profiles", profileName], keys: profile ?? {} },
+    // Settings that a profile has for whole nodes do not hold where GPUs are of several kinds.
+    ...(Array.isArray(own.gpus) ? [] : [{ path: ["profiles", profileName], keys: profile ?? {} }]),
     { path: ["nodes", name], keys: own },
   ];
-  const pick = <K extends keyof InventoryLayer["keys"]>(key: K) =>
-    layers.findLast(({ keys }) => keys[key] !== undefined)?.keys[key];
-  if (pick("memory_fraction") !== undefined && pick("vram") === undefined) {
-    const { path } = layers.findLast(({ keys }) => keys.memory_fraction !== undefined)!;
-    return {
-      ...source.positionOf([...path, "memory_fraction"]),
-      message: `${[...path, "memory_fraction"].join(".")}: the memory of the GPU is not known`,
-      hint: "add vram, e.g. vram: 8GiB",
-    };
-  }
+  const pick = <K extends keyof InventoryLayer["keys"]>(key: K) => pickFrom(layers, key);
+  const gpus = pick("gpus");
+  const several = Array.isArray(gpus) ? mergeGpuGroups(source, name, gpus) : undefined;
+  problems.push(...(several?.problems ?? findFractionProblem(source, layers)));
+  if (problems.length > 0) return problems;
   const connection = own.connection ?? "ssh";
   return {
     name,
@@ -64,8 +67,9 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     identityFile: resolveLocalPath(folder, pick("identity_file")),
     knownHosts: resolveLocalPath(folder, pick("known_hosts")),
     hostKeys: pick("host_keys"),
-    profile: mergeProfile(source, layers, profileName, pick),
-    gpus: pick("gpus"),
+    profile: several?.profile ?? mergeProfile(source, layers, profileName),
+    gpuGroups: several?.gpuGroups,
+    gpus: Array.isArray(gpus) ? several?.gpus : gpus,
     pci: own.pci,
     slots: pick("slots"),
     maxConcurrent: pick("max_concurrent"),
@@ -114,34 +118,6 @@ export function createDefaultNode(name: string): Node {
   };
 }
 
-function mergeProfile(
-  source: Source,
-  layers: InventoryLayer[],
-  name: string,
-  pick: <K extends keyof InventoryLayer["keys"]>(key: K) => InventoryLayer["keys"][K] | undefined,
-): Profile {
-  return {
-    name,
-    vendor: pick("vendor") ?? "none",
-    model: pick("model"),
-    vram: toBytes(pick("vram")),
-    memoryFraction: toShare(pick("memory_fraction")),
-    rate: pick("rate"),
-    env: mergeTexts(source, layers.slice(0, 2), "env"),
-    kernel: mergeTexts(source, layers, "kernel"),
-    limits: Object.assign({}, ...layers.map(({ keys }) => keys.limits ?? {})),
-  };
-}
-
-/** Merges the mapping `key` of all layers, later ones over earlier ones. Values are as the file writes them. */
-function mergeTexts(source: Source, layers: InventoryLayer[], key: "env" | "kernel"): Record<string, string> {
-  const merged: Record<string, string> = {};
-  for (const { path, keys } of layers) {
-    for (const name of Object.keys(keys[key] ?? {})) merged[name] = source.text([...path, key, name]);
-  }
-  return merged;
-}
-
 function resolveLocalPath(folder: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(folder, path);
@@ -154,16 +130,6 @@ function toSeconds(value: unknown): number | undefined {
 
 function toSecondsOrNever(value: unknown): number | undefined {
   const parsed = value === undefined ? undefined : parseDurationOrNever(value);
-  return parsed?.ok ? parsed.value : undefined;
-}
-
-function toShare(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseShare(value);
-  return parsed?.ok ? parsed.value : undefined;
-}
-
-function toBytes(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseSize(value);
   return parsed?.ok ? parsed.value : undefined;
 }
 

@@ -17,6 +17,17 @@ export interface Profile {
   limits: Record<string, { best?: number; max?: number }>;
 }
 
+/** GPUs of one kind in a node. */
+export interface GpuGroup {
+  profile: Profile;
+  /** undefined: as many as are found. */
+  count?: number;
+  /** The PCI addresses that they must have; undefined: any. */
+  pci?: string[];
+  /** The environment of chunks on them: the profile's, overridden by the node's own. */
+  env: Record<string, string>;
+}
+
 /** A machine as the inventory describes it, with defaults and profile merged in. Nothing here has been checked on the machine. */
 export interface Node {
   name: string;
@@ -31,10 +42,13 @@ export interface Node {
   knownHosts?: string;
   /** undefined: StrictHostKeyChecking of ~/.ssh/config decides; without it, strict. */
   hostKeys?: "strict" | "accept-new";
+  /** Of all its GPUs. Where they are of several kinds, it has no vendor, and the kernel parameters of all of them. */
   profile: Profile;
+  /** Its kinds of GPU, in the order of its slots; undefined: all of them are of `profile`. */
+  gpuGroups?: GpuGroup[];
   /** The number of its GPUs; undefined: as many as are found. */
   gpus?: number;
-  /** The PCI addresses that its GPUs must have; undefined: any. */
+  /** The PCI addresses that its GPUs must have; undefined: any, or `gpuGroups` says. */
   pci?: string[];
   /** The number of CPU slots; undefined: none if the node has GPUs, else one per core. */
   slots?: number;
@@ -46,7 +60,7 @@ export interface Node {
   python: string;
   /** Modules that the interpreter must be able to import. */
   pythonModules?: string[];
-  /** The environment of every chunk on this node: the profile's, overridden by the node's own. */
+  /** The environment of every chunk on this node: the profile's, overridden by the node's own. `gpuGroups` has more. */
   env: Record<string, string>;
   /** Seconds without an answer after which the node counts as silent. */
   silenceSeconds: number;

@@ -1,3 +1,4 @@
+import { expectGpus, gpuLockName } from "../fleet/gpus/gpugroups.js";
 import { describeKind, diffRights } from "./engine/fileresource.js";
 import type { Difference, FileState, PlaybookContext, Resource, TreeState } from "./engine/resource.js";
 import { runAsRoot } from "./engine/sudo.js";
@@ -23,10 +24,12 @@ done`;
  * only.
  */
 export default async function* gpuLocks({ node, facts }: PlaybookContext): AsyncGenerator<Resource> {
-  const { vendor } = node.profile;
-  if (vendor === "none") return;
-  const count = node.gpus ?? (await facts()).gpus.filter((gpu) => gpu.vendor === vendor).length;
-  if (count > 0) yield lockFilesResource(Array.from({ length: count }, (_, index) => `gpu-${index}.lock`)) as Resource;
+  const names: string[] = [];
+  for (const { vendor, count } of expectGpus(node)) {
+    const all = count ?? (await facts()).gpus.filter((gpu) => gpu.vendor === vendor).length;
+    names.push(...Array.from({ length: all }, (_, index) => `gpu-${gpuLockName(node, vendor, index)}.lock`));
+  }
+  if (names.length > 0) yield lockFilesResource(names) as Resource;
 }
 
 function lockFilesResource(names: string[]): Resource<[FileState, TreeState]> {

@@ -1,46 +1,38 @@
 import type { Connection } from "../fleet/connection.js";
 import { adviseOnSickGpu } from "../fleet/gpus/gpuadvice.js";
+import { expectGpus, findProfileOf, listVendors } from "../fleet/gpus/gpugroups.js";
 import { assessGpus, type ExpectedGpus, type GpuHealth } from "../fleet/gpus/gpuhealth.js";
 import { fullProbeScripts, GPU_PROBE_TIMEOUT_SECONDS } from "../fleet/gpus/gpuprobe.js";
-import type { Node, Profile } from "../fleet/node.js";
+import type { Node } from "../fleet/node.js";
 import { MusterError } from "../schemas/errors.js";
 import type { CommandState, Difference, FileState, Playbook, Probe, Resource } from "./engine/resource.js";
 import { runProbe } from "./engine/runprobes.js";
 
 /** Checks that every GPU of the inventory is present and healthy, by the same assessment as a run. Drift is only reported. */
-const gpu: Playbook = ({ node }) => {
-  const want = describeExpectedGpus(node);
-  return want === undefined ? [] : [gpusResource(want, node.profile)];
-};
+const gpu: Playbook = ({ node }) => expectGpus(node).map((want) => gpusResource(want, node));
 export default gpu;
 
 /**
- * Checks the GPUs of a node. undefined: its profile has none. A check that fails is the `toolError` of the result. Rejects with a MusterError
- * (LOST) if the connection is lost.
+ * Checks the GPUs of a node, those of each vendor by its own tools; none where its profile has none. A check that fails is the `toolError`
+ * of the result. Rejects with a MusterError (LOST) if the connection is lost.
  */
-export async function checkGpus(connection: Connection): Promise<GpuHealth | undefined> {
-  const want = describeExpectedGpus(connection.node);
-  if (want === undefined) return undefined;
+export async function checkGpus(connection: Connection): Promise<GpuHealth[]> {
+  return await Promise.all(expectGpus(connection.node).map((want) => checkVendor(connection, want)));
+}
+
+async function checkVendor(connection: Connection, want: ExpectedGpus): Promise<GpuHealth> {
   try {
-    return assessAnswers(
-      want,
-      (await runProbe(connection, gpusResource(want, connection.node.profile).probe)) as GpuAnswers,
-    );
+    return assessAnswers(want, (await runProbe(connection, gpusResource(want, connection.node).probe)) as GpuAnswers);
   } catch (error) {
     if (!(error instanceof MusterError) || error.code === "LOST") throw error;
     return { ...assessGpus(want, [], []), toolError: error.message };
   }
 }
 
-function describeExpectedGpus(node: Node): ExpectedGpus | undefined {
-  const { vendor } = node.profile;
-  return vendor === "none" ? undefined : { vendor, count: node.gpus, addresses: node.pci ?? [] };
-}
-
 /** The node's answers: the PCI bus, the version of ROCm, then the vendor's tools. */
 export type GpuAnswers = [bus: CommandState, rocm: FileState, ...tools: CommandState[]];
 
-function gpusResource(want: ExpectedGpus, profile: Profile): Resource<GpuAnswers> {
+function gpusResource(want: ExpectedGpus, node: Node): Resource<GpuAnswers> {
   const shell = (script: string): Probe => ({
     ask: "command",
     argv: ["/bin/sh", "-c", script],
@@ -49,10 +41,10 @@ function gpusResource(want: ExpectedGpus, profile: Profile): Resource<GpuAnswers
   const [bus, ...tools] = fullProbeScripts(want.vendor);
   const version: Probe = { ask: "file", path: "/opt/rocm/.info/version", cap: 100 };
   return {
-    name: "gpus",
+    name: listVendors(node).length > 1 ? `gpus of ${want.vendor}` : "gpus",
     probe: { ask: "all", of: [shell(bus!), version, ...tools.map(shell)] },
     diff: (answers) => diffGpus(want, answers),
-    notes: (answers) => noteGpus(want, profile, answers),
+    notes: (answers) => noteGpus(want, node, answers),
   };
 }
 
@@ -77,13 +69,15 @@ function splitSentence(sentence: string, want: string): Difference {
 }
 
 /** Notes warnings and sleeping GPUs; with a sick GPU also the versions that matter, and the remedies. */
-function noteGpus(want: ExpectedGpus, profile: Profile, answers: GpuAnswers): string[] {
+function noteGpus(want: ExpectedGpus, node: Node, answers: GpuAnswers): string[] {
   const { sick, toolError, missingTool, notes, driver } = assessAnswers(want, answers);
   if (sick.size === 0 && toolError === undefined && missingTool === undefined) return notes;
   const [, version] = answers;
   const rocm = version.content === undefined ? undefined : Buffer.from(version.content, "base64").toString().trim();
   const versions = [driver ? `driver ${driver}` : "", rocm ? `ROCm ${rocm}` : ""].filter((one) => one !== "");
-  const reasons = sick.size > 0 ? [...sick.values()] : [""];
-  const advice = new Set(reasons.map((reason) => adviseOnSickGpu(profile, reason)));
+  const reasons: [number, string][] = sick.size > 0 ? [...sick] : [[0, ""]];
+  const advice = new Set(
+    reasons.map(([index, reason]) => adviseOnSickGpu(findProfileOf(node, want.vendor, index), reason)),
+  );
   return [...notes, ...(versions.length > 0 ? [versions.join(", ")] : []), ...advice];
 }

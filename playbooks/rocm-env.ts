@@ -1,3 +1,4 @@
+import type { Node } from "../fleet/node.js";
 import { quote } from "../fleet/quote.js";
 import { fileResource } from "./engine/fileresource.js";
 import type { PlaybookContext, Resource } from "./engine/resource.js";
@@ -10,7 +11,7 @@ const ENVIRONMENT_FILE = "/etc/environment.d/90-muster-rocm.conf";
  * second. Chunks do not depend on them: the executor sets the same variables from the inventory for each chunk.
  */
 export default function* rocmEnv({ node }: PlaybookContext): Generator<Resource> {
-  const variables = Object.entries(node.env);
+  const variables = Object.entries(mergeEnvironments(node));
   if (variables.length === 0) return;
   yield fileResource({
     path: PROFILE_FILE,
@@ -26,6 +27,15 @@ export default function* rocmEnv({ node }: PlaybookContext): Generator<Resource>
     owner: "root:root",
     become: true,
   });
+}
+
+/** Returns the environment of a node with that of its kinds of GPU, without variables that these disagree about. */
+function mergeEnvironments({ env, gpuGroups = [] }: Node): Record<string, string> {
+  const all = [env, ...gpuGroups.map((group) => group.env)].flatMap((one) => Object.entries(one));
+  const own = gpuGroups.flatMap((group) => Object.entries(group.env));
+  const isAgreed = ([name, value]: [string, string]) =>
+    own.every(([other, theirs]) => other !== name || theirs === value);
+  return Object.fromEntries(all.filter(isAgreed));
 }
 
 const FILE_HEADER = "# Written by `muster provision`, from the inventory; a change here is undone by the next one.\n";

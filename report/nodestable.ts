@@ -1,7 +1,9 @@
 import type { NodeFacts } from "../fleet/allfacts.js";
 import { describeDrain } from "../fleet/drains.js";
 import type { Facts, Gpu } from "../fleet/facts.js";
+import { expectGpus, findGpuIndex } from "../fleet/gpus/gpugroups.js";
 import type { GpuHealth } from "../fleet/gpus/gpuhealth.js";
+import type { Node } from "../fleet/node.js";
 import { MAX_CLOCK_OFFSET_SECONDS } from "../playbooks/host.js";
 import type { MusterError } from "../schemas/errors.js";
 import { countColumns, padToColumns } from "./columns.js";
@@ -56,11 +58,18 @@ export function buildNodesDocument(looks: NodeFacts[]) {
   return { nodes, usable: nodes.filter((one) => one.usable).length };
 }
 
-/** `sick`: the reason by GPU index. null: the node's profile has no GPUs. */
-function toHealthRecord({ gpuHealth }: { gpuHealth?: GpuHealth }) {
-  if (gpuHealth === undefined) return null;
-  const { sick, toolError, missingTool, notes } = gpuHealth;
-  return { sick: Object.fromEntries(sick), toolError: toolError ?? missingTool ?? null, notes };
+/** `sick`: the reason by the index of the GPU's slot. null: the node's profile has no GPUs. */
+function toHealthRecord({ node, gpuHealth }: { node: Node; gpuHealth: readonly GpuHealth[] }) {
+  if (gpuHealth.length === 0) return null;
+  const sick = gpuHealth.flatMap(({ vendor, sick }) =>
+    [...sick].map(([device, reason]) => [findGpuIndex(node, vendor, device), reason] as const),
+  );
+  const errors = gpuHealth.flatMap(({ toolError, missingTool }) => toolError ?? missingTool ?? []);
+  return {
+    sick: Object.fromEntries(sick),
+    toolError: errors.length === 0 ? null : errors.join("; "),
+    notes: gpuHealth.flatMap(({ notes }) => notes),
+  };
 }
 
 function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all", now: number): string[] {
@@ -77,7 +86,7 @@ function formatNodeBlock(look: NodeFacts, widest: number, detail: "usual" | "all
     facts.python,
     formatDuration(facts.uptime),
   ];
-  const lines = [...formatGpus(facts.gpus), ...listWarnings(look.node.gpus, facts, look.gpuHealth, now)];
+  const lines = [...formatGpus(facts.gpus), ...listWarnings(node, facts, look.gpuHealth, now)];
   if (node.connection === "ssh") lines.push(`host key ok${look.hostKey === undefined ? "" : `: ${look.hostKey}`}`);
   if (facts.booted !== null) lines.push(`booted ${formatBootTime(facts.booted)}`);
   if (detail === "all") lines.push(...formatDetails(facts));
@@ -95,18 +104,12 @@ function formatGpus(gpus: Gpu[]): string[] {
 }
 
 /** Returns warnings about a node that can be used. */
-function listWarnings(
-  expected: number | undefined,
-  facts: Facts,
-  health: GpuHealth | undefined,
-  now: number,
-): string[] {
+function listWarnings(node: Node, facts: Facts, health: readonly GpuHealth[], now: number): string[] {
   const warnings = [...listGpuWarnings(health), ...listToolWarnings(facts, health)];
-  const knowsMissing = [...(health?.sick.values() ?? [])].some((reason) => reason.includes(" is not there: "));
-  if (expected !== undefined && expected !== facts.gpus.length && !knowsMissing)
-    warnings.push(
-      `! the inventory lists ${pluralize(expected, "GPU")}, but ${facts.gpus.length} were found: check its risers and dmesg`,
-    );
+  const knowsMissing = health.some(({ sick }) =>
+    [...sick.values()].some((reason) => reason.includes(" is not there: ")),
+  );
+  if (!knowsMissing) warnings.push(...listCountWarnings(node, facts));
   const offset = facts.booted === null ? 0 : facts.booted + facts.uptime - now;
   if (Math.abs(offset) > MAX_CLOCK_OFFSET_SECONDS)
     warnings.push(
@@ -115,16 +118,39 @@ function listWarnings(
   return warnings;
 }
 
+/** The GPUs of a node with several kinds are compared by vendor. */
+function listCountWarnings(node: Node, facts: Facts): string[] {
+  const expected = expectGpus(node);
+  const counts =
+    expected.length < 2
+      ? [{ what: "GPU", expected: node.gpus, found: facts.gpus.length }]
+      : expected.map(({ vendor, count }) => {
+          return { what: `${vendor} GPU`, expected: count, found: countOf(facts, vendor) };
+        });
+  return counts.flatMap(({ what, expected: listed, found }) =>
+    listed === undefined || listed === found
+      ? []
+      : [`! the inventory lists ${pluralize(listed, what)}, but ${found} were found: check its risers and dmesg`],
+  );
+}
+
+function countOf({ gpus }: Facts, vendor: Gpu["vendor"]): number {
+  return gpus.filter((gpu) => gpu.vendor === vendor).length;
+}
+
 /** In the words in which `verify` and `run` report them. */
-function listGpuWarnings(health: GpuHealth | undefined): string[] {
-  const tool = health?.toolError ?? health?.missingTool;
-  return [...(tool === undefined ? [] : [tool]), ...(health?.sick.values() ?? [])].map((sentence) => `! ${sentence}`);
+function listGpuWarnings(health: readonly GpuHealth[]): string[] {
+  const sentences = health.flatMap(({ sick, toolError, missingTool }) => {
+    const tool = toolError ?? missingTool;
+    return [...(tool === undefined ? [] : [tool]), ...sick.values()];
+  });
+  return sentences.map((sentence) => `! ${sentence}`);
 }
 
 /** Returns the errors of tools that the health check does not use. */
-function listToolWarnings(facts: Facts, health: GpuHealth | undefined): string[] {
+function listToolWarnings(facts: Facts, health: readonly GpuHealth[]): string[] {
   return Object.entries(facts.tools).flatMap(([tool, why]) =>
-    why === null || tool === health?.tool ? [] : [`! ${tool}: ${why}`],
+    why === null || health.some((one) => one.tool === tool) ? [] : [`! ${tool}: ${why}`],
   );
 }
 

@@ -1,8 +1,10 @@
 import type { ActiveRun } from "../executor/run/record/activeruns.js";
 import type { LiveAttempt, LiveSlot } from "../executor/run/record/liverun.js";
 import { describeDrain } from "../fleet/drains.js";
+import { listGpus } from "../fleet/gpus/gpugroups.js";
 import type { GpuSample } from "../fleet/gpus/gpusample.js";
 import type { SampledNode } from "../fleet/gpus/sampledfleet.js";
+import type { Node } from "../fleet/node.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatBytes, pluralize, shortenMiddle, toOneLine, truncateEnd } from "./format.js";
 import { secondsSince, timeAttempt } from "./liveestimates.js";
@@ -86,7 +88,7 @@ function listRows(sampled: SampledNode, runs: readonly ActiveRun[]): SlotRow[] {
   const slots = runs.flatMap(({ label, live }) =>
     live.slots.filter(({ node }) => node === sampled.node.name).map((slot) => ({ label, slot })),
   );
-  const samples = sampled.state === "live" ? sampled.sample.gpus : [];
+  const samples = sampled.state === "live" ? orderSamples(sampled.node, sampled.sample.gpus) : [];
   const known = slots.flatMap(({ slot }) => (slot.gpu === undefined ? [] : [slot.gpu + 1]));
   const gpus = Array.from({ length: Math.max(samples.length, ...known) }, (_, index): SlotRow => {
     const mine = slots.filter(({ slot }) => slot.gpu === index);
@@ -97,6 +99,14 @@ function listRows(sampled: SampledNode, runs: readonly ActiveRun[]): SlotRow[] {
   });
   const cores = slots.filter(({ slot }) => slot.gpu === undefined && slot.running !== undefined);
   return [...gpus, ...cores.map((work) => ({ name: `cpu ${work.slot.slot}`, work }))];
+}
+
+/** Returns the samples of a node's GPUs in the order of its slots; those of one kind are in the order of their addresses. */
+function orderSamples({ gpuGroups }: Node, samples: readonly GpuSample[]): readonly (GpuSample | undefined)[] {
+  if (gpuGroups === undefined) return samples;
+  return listGpus(gpuGroups).map(
+    ({ group, device }) => samples.filter(({ vendor }) => vendor === group.profile.vendor)[device],
+  );
 }
 
 const SLOT_COLUMNS = 7;

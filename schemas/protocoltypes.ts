@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -46,13 +46,8 @@ export interface OpenCommand {
   readonly env: Readonly<Record<string, string>>;
   /** The slots of the node. */
   readonly slots: SlotSetup[];
-  /** The GPUs of the slots. */
-  readonly cards?: {
-    /** Of all of them. */
-    readonly vendor: "amd" | "nvidia";
-    /** PCI addresses by index; empty where they are not known. */
-    readonly pci: string[];
-  };
+  /** The GPUs of the slots, an entry for each vendor. */
+  readonly cards?: KnownCards[];
   /** How long slots with a GPU wait for `examined` at most. Default: 0. */
   readonly examine?: number;
   /** How often `progress` is sent at most. Default: never. */
@@ -242,14 +237,26 @@ export interface StopCommand {
   readonly op: "stop";
 }
 
+/** The GPUs of one vendor. */
+export interface KnownCards {
+  /** Of all of them. */
+  readonly vendor: "amd" | "nvidia";
+  /** PCI addresses by index; empty where they are not known. */
+  readonly pci: string[];
+}
+
 /** A slot of the node. */
 export interface SlotSetup {
   readonly slot: number;
   /** Environment that binds its GPU. */
   readonly env: Readonly<Record<string, string>>;
-  /** The index of its GPU in `cards`. */
+  /** Environment of its kind of GPU, which an attempt's own overrides. Default: none. */
+  readonly defaults?: Readonly<Record<string, string>>;
+  /** The index of its GPU among the `cards` of its vendor. */
   readonly gpu?: number;
-  /** Its name for the lock between runs: the index of its GPU, or `cpu-` and its number among the CPU slots. */
+  /** Of its GPU. */
+  readonly vendor?: "amd" | "nvidia";
+  /** Its name for the lock between runs: the index of its GPU, with the vendor before it where the node has GPUs of two, or `cpu-` and its number among the CPU slots. */
   readonly lock?: string;
 }
 

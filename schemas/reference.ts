@@ -50,7 +50,8 @@ const PROGRAM_VARIABLES = {
   MUSTER_PARAMS: "`params` of the job, and the keys of a matrix, as JSON.",
   MUSTER_INPUTS: "The paths of its `inputs` as a list in JSON; absent where they take more than 64 KiB.",
   MUSTER_OUT: "The folder for its outputs.",
-  MUSTER_GPU: "The index of its GPU on the node; the program sees this GPU as device 0.",
+  MUSTER_GPU:
+    "The index of its GPU on the node (where that has several kinds: among the GPUs of its vendor); the program sees this GPU as device 0.",
   MUSTER_DEADLINE: "When its timeout comes, in seconds of CLOCK_MONOTONIC.",
   MUSTER_ROOT: "The run's folder on the node. By this variable muster finds what is left of a run.",
 };

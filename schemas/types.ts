@@ -122,7 +122,12 @@ export type Node = {
   cache?: Cache;
   gpu_check?: GpuCheck;
   max_concurrent?: MaxConcurrent;
-  gpus?: Gpus;
+  /**
+   * The number of GPUs, or a list of its kinds of GPU where it has several, also of two vendors. It is an error if fewer are found. Default: as many as are found.
+   *
+   * @minItems 1
+   */
+  gpus?: number | GpuGroup[];
   slots?: Slots;
   vendor?: Vendor;
   model?: Model;
@@ -320,6 +325,25 @@ export interface Limits {
      */
     max?: number;
   };
+}
+/**
+ * GPUs of one kind in a node. Their slots have the environment, limits, rate and vendor of the profile. It needs `count` or `pci`; where the node has several kinds of one vendor, each needs `pci`.
+ */
+export interface GpuGroup {
+  /**
+   * The name of their profile.
+   */
+  profile: string;
+  /**
+   * How many of them the node has. Default: as many as `pci` lists.
+   */
+  count?: number;
+  /**
+   * Their PCI addresses, e.g. `0000:03:00.0`, as `muster nodes` prints them. Default: any of the vendor's.
+   *
+   * @minItems 1
+   */
+  pci?: string[];
 }
 /**
  * A file of the node, and how to find the value in it: one of `assignment`, `pointer`, `yaml` and `regex`.

@@ -1,3 +1,4 @@
+import { listGpuGroups } from "../../fleet/gpus/gpugroups.js";
 import type { Node } from "../../fleet/node.js";
 import type { Job, ProgramLaunch } from "./job.js";
 import type { JobReader, KeyPath } from "./reader.js";
@@ -66,16 +67,23 @@ function checkPin(reader: JobReader, path: KeyPath, gpus: number): void {
   }
 }
 
-/** Returns the most GPUs of a node of this vendor, and which one has them; undefined = some node does not say how many it has. */
+/**
+ * Returns the most GPUs of one kind and this vendor that a node has, and which one has them; undefined = some node does not say how many it
+ * has.
+ */
 function countMostGpus(
   nodes: readonly Node[],
   vendor: string | undefined,
 ): { count: number; node?: string } | undefined {
   let most: { count: number; node?: string } = { count: 0 };
-  for (const { name, profile, gpus } of nodes) {
-    if (profile.vendor === "none" || (vendor !== undefined && profile.vendor !== vendor)) continue;
-    if (gpus === undefined) return undefined;
-    if (gpus > most.count) most = { count: gpus, node: name };
+  for (const node of nodes) {
+    const groups = listGpuGroups(node).filter(({ profile }) => vendor === undefined || profile.vendor === vendor);
+    if (groups.some(({ count }) => count === undefined)) return undefined;
+    for (const { profile } of groups) {
+      const alike = groups.filter((one) => one.profile.name === profile.name);
+      const count = alike.reduce((sum, one) => sum + (one.count ?? 0), 0);
+      if (count > most.count) most = { count, node: node.name };
+    }
   }
   return most;
 }

@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import { listProfiles } from "../../fleet/gpus/gpugroups.js";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
 import { checkSchema } from "../../schemas/checkschema.js";
 import { InvalidFileError, UsageError } from "../../schemas/errors.js";
@@ -167,7 +168,7 @@ const IN_HOME_FOLDER =
 
 /** Returns the names of the values that the inventory's nodes limit. */
 function limitNames(inventory: Inventory | undefined): Set<string> {
-  return new Set(inventory?.nodes.flatMap((node) => Object.keys(node.profile.limits)));
+  return new Set(inventory?.nodes.flatMap(listProfiles).flatMap((profile) => Object.keys(profile.limits)));
 }
 
 /** `env`: the environment that the job's own `env` extends. */

@@ -7,6 +7,7 @@ import { type DoneMessage, decodeFinished, decodeSplit } from "./agent/protocol.
 import { AttemptProgress } from "./attemptprogress.js";
 import { markEarlierLeftovers } from "./cleanleftovers.js";
 import type { CoordinatorOptions } from "./coordinatoroptions.js";
+import { describeEnd } from "./describeend.js";
 import { failpoint } from "./failpoint.js";
 import { leaveNodes } from "./leavenodes.js";
 import { TOO_MANY_MESSAGES } from "./node/attachment.js";
@@ -247,15 +248,14 @@ export class Coordinator {
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!this.scheduler.isRunning(done.id)) return;
     this.reports.noteEnded(attempt, done);
-    const { resultSource: source, fingerprint } = worker;
     if (done.lost) this.reports.recordLog(attempt, "its agent died while it ran");
     if (done.lost || (done.canceled && !hasLeft(done))) return this.close(attempt, "requeued");
-    if (done.canceled) return this.collector.collectStopped({ attempt, done, source, fingerprint });
+    if (done.canceled) return this.collector.collectStopped(describeEnd(worker, attempt, done));
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (outcome.ok) this.event({ type: "finished", attempt: attempt.id, ...decodeFinished(done) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = this.scheduler.attempt(done.id) ?? attempt;
-    const ended = { attempt: current, done, source, fingerprint, model: worker.node.profile.model };
+    const ended = describeEnd(worker, current, done);
     if (outcome.ok) this.collector.collectResult(ended);
     else this.collector.collectLogs(ended, outcome.failure);
   }

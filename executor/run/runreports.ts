@@ -1,6 +1,6 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
-import type { Node } from "../../fleet/node.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
+import { findSlotProfile } from "../schedule/slots/gpukinds.js";
 import { formatSlots } from "../schedule/slots/groupbyreason.js";
 import type { DoneMessage } from "./agent/protocol.js";
 import { FailureHints } from "./failurehints.js";
@@ -192,7 +192,7 @@ export class RunReports {
 
   private reportDisabled(worker: NodeWorker, slot: number, reason: string): void {
     this.records.counters.disableSlot(worker.node.name, slot, reason);
-    const advice = reason.startsWith("GPU ") ? adviceFor(worker.node, reason) : "";
+    const advice = reason.startsWith("GPU ") ? adviceFor(worker, slot, reason) : "";
     this.records.observer.nodeWarning(worker, `slot ${slot} is disabled: ${reason}${advice}`);
   }
 
@@ -202,6 +202,7 @@ export class RunReports {
   }
 }
 
-function adviceFor({ profile }: Node, reason: string): string {
-  return profile.vendor === "none" ? "" : `\n    ${adviseOnSickGpu(profile, reason)}`;
+function adviceFor(worker: NodeWorker, slot: number, reason: string): string {
+  const profile = findSlotProfile(worker, slot);
+  return profile === undefined ? "" : `\n    ${adviseOnSickGpu(profile, reason)}`;
 }

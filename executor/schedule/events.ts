@@ -6,8 +6,19 @@ export interface Slot {
   readonly slot: number;
   readonly gpu?: number;
   readonly cpu?: number;
+  /** Which GPU it is, on a node with several kinds; undefined = `gpu` says it. */
+  readonly card?: SlotCard;
   /** Units a second, from the profile: a first guess; undefined = unknown. */
   readonly rate?: number;
+}
+
+/** A GPU of a node with several kinds. */
+export interface SlotCard {
+  /** The name of its profile. Chunks that need several GPUs get those of one kind. */
+  readonly kind: string;
+  readonly vendor: "amd" | "nvidia";
+  /** Its index among the node's GPUs of this vendor. */
+  readonly device: number;
 }
 
 /** One execution of a chunk on a slot. `number` counts the attempts of the chunk from 1. */
@@ -21,6 +32,8 @@ export interface Attempt {
   readonly slots?: readonly number[];
   /** The indices of its GPUs; undefined = it runs on a CPU slot. */
   readonly gpus?: readonly number[];
+  /** Their indices among those of their vendor, where these may differ. */
+  readonly devices?: readonly number[];
 }
 
 /** An attempt that an agent reports when a coordinator attaches to it. */

@@ -86,22 +86,41 @@ function formatNode(name: string, host: DiscoveredHost, kinds: Map<string, GpuKi
   };
   if ("reason" in host) return [`  ${name}: ${formatFlowYaml(reach)}`, `    # It could not be asked: ${host.reason}`];
   const { facts } = host;
-  const [kind, ...others] = groupGpus(facts.gpus);
-  const gpus = kind === undefined ? {} : describeGpus(kind, kinds);
-  const lines = Object.entries({ ...reach, ...gpus }).map(([key, value]) => `    ${key}: ${formatFlowYaml(value)}`);
-  const left = others.map(
-    ({ model, gpus }) => `    # Not used: ${gpus.length} × ${model ?? "an unknown GPU"}; a node has one profile.`,
+  const cards = facts.gpus.filter(({ integrated }) => integrated !== true);
+  const [own, left] = selectKinds(groupGpus(cards.length > 0 ? cards : facts.gpus));
+  const lines = Object.entries({ ...reach, ...describeGpus(own, kinds) }).map(
+    ([key, value]) => `    ${key}: ${formatFlowYaml(value)}`,
   );
   const about = `    # ${formatVram(facts.memory.total)} of memory, ${facts.cores} cores, Python ${facts.python}`;
   const slots =
-    kind === undefined ? [`    # A node without GPUs: one slot for each of its ${facts.cores} cores (slots: N).`] : [];
-  return [`  ${name}:${lines.length === 0 ? " {}" : ""}`, ...lines, about, ...slots, ...left];
+    own.length === 0 ? [`    # A node without GPUs: one slot for each of its ${facts.cores} cores (slots: N).`] : [];
+  const unused = left.map(
+    ({ model, gpus }) =>
+      `    # Not used: ${gpus.length} × ${model ?? "an unknown GPU"}; their PCI addresses are not known.`,
+  );
+  return [`  ${name}:${lines.length === 0 ? " {}" : ""}`, ...lines, about, ...slots, ...unused];
 }
 
-function describeGpus(kind: GpuKind, kinds: Map<string, GpuKind>): Record<string, unknown> {
-  const profile = nameProfile(kind, kinds);
-  const pci = kind.gpus.map((gpu) => gpu.pci);
-  return { profile, gpus: pci.length, ...(pci.includes(null) ? {} : { pci }) };
+/** Splits kinds into those that an inventory can describe, and others: it tells kinds of one vendor apart by PCI addresses. */
+function selectKinds(kinds: readonly GpuKind[]): [usable: GpuKind[], left: GpuKind[]] {
+  const hasAddresses = (vendor: GpuKind["vendor"]) =>
+    kinds.every((kind) => kind.vendor !== vendor || kind.gpus.every(({ pci }) => pci !== null));
+  const isFirst = (kind: GpuKind) => kinds.find(({ vendor }) => vendor === kind.vendor) === kind;
+  const usable = kinds.filter((kind) => isFirst(kind) || hasAddresses(kind.vendor));
+  return [usable, kinds.filter((kind) => !usable.includes(kind))];
+}
+
+/** Returns the keys of a node with GPUs of one kind, or of several. */
+function describeGpus(own: readonly GpuKind[], kinds: Map<string, GpuKind>): Record<string, unknown> {
+  const groups = own.map((kind) => {
+    const pci = kind.gpus.map((gpu) => gpu.pci);
+    return { profile: nameProfile(kind, kinds), count: pci.length, ...(pci.includes(null) ? {} : { pci }) };
+  });
+  const [first, ...others] = groups;
+  if (first === undefined) return {};
+  if (others.length > 0) return { gpus: groups };
+  const { profile, count, pci } = first;
+  return { profile, gpus: count, ...(pci === undefined ? {} : { pci }) };
 }
 
 /** Returns the profile of a kind, which nodes with the same model and size of memory share. */

@@ -17,6 +17,7 @@ export interface ExpectedGpus {
 
 /** The result of one health check of a node's GPUs. Whoever reports it says `sick` and `toolError` as they are. */
 export interface GpuHealth {
+  vendor: GpuVendor;
   /** The tool whose report was assessed. */
   tool: string;
   /** The PCI address of every GPU seen so far, by GPU index. The partitions of a card have the card's address. */
@@ -52,7 +53,7 @@ export function assessGpus(
   reported: ReportedFields = new Map(),
 ): GpuHealth {
   const [busOutput, ...tools] = outputs;
-  if (busOutput === undefined) return createUnansweredHealth(known, reported);
+  if (busOutput === undefined) return createUnansweredHealth(want.vendor, known, reported);
   const bus = parsePciBus(want.vendor, busOutput, want.addresses);
   const report = placeGpus(parseGpuReport(want.vendor, tools), bus);
   const isNvidia = want.vendor === "nvidia";
@@ -66,6 +67,7 @@ export function assessGpus(
   const sick = listSickGpus(want, cards, reasons, areAllSeen, driverError);
   const problem = `${report.tool}: ${report.problem}`;
   return {
+    vendor: want.vendor,
     tool: report.tool,
     cards,
     sick,
@@ -83,9 +85,19 @@ export function assessGpus(
   };
 }
 
-function createUnansweredHealth(cards: string[], reported: ReportedFields): GpuHealth {
+function createUnansweredHealth(vendor: GpuVendor, cards: string[], reported: ReportedFields): GpuHealth {
   const flags = { isUnobservable: false, isQuick: false, areAllHealthy: false };
-  return { tool: "", cards, sick: new Map(), toolError: "no answer", ...flags, notes: [], driver: null, reported };
+  return {
+    vendor,
+    tool: "",
+    cards,
+    sick: new Map(),
+    toolError: "no answer",
+    ...flags,
+    notes: [],
+    driver: null,
+    reported,
+  };
 }
 
 /**

@@ -1,8 +1,10 @@
 import { isJsonObject } from "../../schemas/isjsonobject.js";
+import type { GpuVendor } from "./probeoutput.js";
 
 /** What a GPU does. A figure is absent where its driver or tool has none. */
 export interface GpuSample {
   pci: string;
+  vendor?: GpuVendor;
   /** How many seconds old these figures are. */
   age: number;
   /** It is switched off until a program uses it; there are no figures then. */
@@ -56,8 +58,11 @@ export function parseSample(line: string): NodeSample | undefined {
 function parseGpu(value: unknown): GpuSample[] {
   if (!isJsonObject(value) || typeof value.pci !== "string" || !isFigure(value.age)) return [];
   if (!/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(value.pci)) return [];
+  const vendor = value.vendor === "amd" || value.vendor === "nvidia" ? { vendor: value.vendor as GpuVendor } : {};
   const figures = FIGURES.flatMap((name) => (isFigure(value[name]) ? [[name, value[name]]] : []));
-  return [{ pci: value.pci, age: value.age, isAsleep: value.asleep === true, ...Object.fromEntries(figures) }];
+  return [
+    { pci: value.pci, ...vendor, age: value.age, isAsleep: value.asleep === true, ...Object.fromEntries(figures) },
+  ];
 }
 
 function isMemory(value: unknown): value is { total: number; available: number } {

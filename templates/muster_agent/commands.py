@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 9  # schemas/protocol.json
+PROTOCOL_VERSION = 10  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -76,7 +76,7 @@ class Commands:
         agent.cache.budget_bytes = message.get("cache")
         agent.slots.set_up(message["slots"], message.get("examine", 0))
         if "cards" in message:
-            agent.cards.set_up(message["cards"]["vendor"], message["cards"]["pci"])
+            agent.cards.set_up(message["cards"])
             agent.card_health.set_up()
         for spec in self.specs.values():
             spec.environments.clear()

@@ -25,7 +25,7 @@ from .connection.owner import Owner
 from .connection.server import Server
 from .errors import describe_error
 from .gpu.card_health import CardHealth
-from .gpu.cards import Cards
+from .gpu.card_set import CardSet
 from .in_place.in_place import InPlace
 from .processes.oom_kills import OomKills
 from .processes.process_table import ProcessTable
@@ -75,7 +75,7 @@ class Agent:
         self.copies = CopyPool(self.root_link, self.store, self.worker)
         self.memory = MemoryAdmission(self.slots, self.server)
         self.oom_kills = OomKills()
-        self.cards = Cards()
+        self.cards = CardSet()
         self.spawner = Spawner(self.settings, root_fd, self.copies, self.slots, self.cards, self.selector)
         self.logs = Logs(self.settings, self.server)
         self.processes = ProcessTable(root, self.boot)

@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 8
+PROTOCOL = 9
 MODE = open("/var/tmp/hostile").read().strip()
 
 

@@ -105,7 +105,7 @@ t.test("an invalid inventory is rejected", async (t) => {
     ["nodes: {a: {host: 'b:2222'}}\n", ['1:19 nodes.a.host: "b:2222" holds a port']],
     ["nodes: {a: {host: 'me@[fe80::1]:22'}}\n", ['1:19 nodes.a.host: "me@[fe80::1]:22" holds a user and a port']],
     ["nodes: [a]\n", ["1:8 nodes must be a mapping, not a list of 1"]],
-    ["nodes:\n  a: {gpus: many}\n", ['2:13 nodes.a.gpus must be a whole number, not "many"']],
+    ["nodes:\n  a: {gpus: many}\n", ['2:13 nodes.a.gpus must be a whole number or a list, not "many"']],
     [
       "nodes:\n  12: {}\n",
       [

@@ -21,6 +21,8 @@ export interface GpuSetup {
   busy?: Record<number, number>;
   /** A process that holds memory of a card. */
   holders?: Record<number, number>;
+  /** NVIDIA's cards beside those of AMD; their addresses come after these. */
+  nvidia?: Omit<GpuSetup, "vendor" | "nvidia">;
   /** The tools never answer, or print what is no report. */
   tools?: "hang" | "garbage" | "fail";
 }
@@ -38,9 +40,14 @@ export function pciAddress(index: number): string {
 /** One line a card for boot.sh: address, PCI vendor, PCI device, bytes of memory that sysfs tells (NVIDIA's does not). */
 export function sysfsCards(gpus: GpuSetup | undefined): string {
   if (gpus === undefined) return "";
-  const amd = gpus.vendor === "amd";
-  const ids = amd ? `0x1002 ${RX_6600.device} ${gpus.vram}` : `0x10de ${RTX_3080_TI.device} 0`;
-  return Array.from({ length: gpus.count }, (_, index) => `${pciAddress(index)} ${ids}`).join("\n");
+  const ids = { amd: `0x1002 ${RX_6600.device} ${gpus.vram}`, nvidia: `0x10de ${RTX_3080_TI.device} 0` };
+  const own = listIndexes(gpus.count).map((index) => `${pciAddress(index)} ${ids[gpus.vendor]}`);
+  const others = listIndexes(gpus.nvidia?.count).map((index) => `${pciAddress(gpus.count + index)} ${ids.nvidia}`);
+  return [...own, ...others].join("\n");
+}
+
+function listIndexes(count = 0): number[] {
+  return Array.from({ length: count }, (_, index) => index);
 }
 
 /** Files of sysfs that say how AMD's cards are, and which are on the bus (without `to` it is not), as paths on the node. */
@@ -48,11 +55,15 @@ export function sysfsState(gpus: GpuSetup): {
   files: [path: string, text: string][];
   links: [path: string, to?: string][];
 } {
-  const indexes = Array.from({ length: gpus.count }, (_, index) => index);
-  const links = indexes.map((index): [string, string?] => {
-    const to = gpus.absent?.includes(index) ? undefined : `../../../devices/pci0000:00/${pciAddress(index)}`;
-    return [`sys/bus/pci/devices/${pciAddress(index)}`, to];
-  });
+  const indexes = listIndexes(gpus.count);
+  const linkTo = (address: string, isAbsent = false): [string, string?] => {
+    return [`sys/bus/pci/devices/${address}`, isAbsent ? undefined : `../../../devices/pci0000:00/${address}`];
+  };
+  const { nvidia } = gpus;
+  const links = [
+    ...indexes.map((index) => linkTo(pciAddress(index), gpus.absent?.includes(index))),
+    ...listIndexes(nvidia?.count).map((n) => linkTo(pciAddress(gpus.count + n), nvidia?.absent?.includes(n))),
+  ];
   const files = indexes.flatMap((index): [string, string][] => {
     const sick = gpus.sick?.includes(index) ?? false;
     const used = ((gpus.used?.[index] ?? 6) * 1024 ** 2).toString();

@@ -30,7 +30,11 @@ const profiles = {
 /** Writes an inventory of these nodes to `path`. */
 export function writeInventory(path: string, plan: LabPlan, nodes: LabNode[], change: InventoryChange): void {
   const cards = { amd: { profile: "rx6600", gpus: plan.gpus }, nvidia: { profile: "rtx3080ti", gpus: plan.gpus } };
-  const what = plan.vendor === "none" ? { slots: 2 } : cards[plan.vendor];
+  const mixed = [
+    { profile: "rtx3080ti", count: plan.nvidia },
+    { profile: "rx6600", count: plan.gpus },
+  ];
+  const what = plan.vendor === "none" ? { slots: 2 } : plan.nvidia > 0 ? { gpus: mixed } : cards[plan.vendor];
   const entries = nodes.map((node): [string, unknown] => {
     const login = { host: node.host, port: node.port, user: node.user, workdir: node.workdir };
     return [node.name, { ...login, ...what, ...change.node, ...change.nodes?.[node.name] }];

@@ -8,6 +8,8 @@ export interface LabOptions {
   gpus?: number;
   /** Default amd; "none" is a machine without cards. */
   vendor?: "amd" | "nvidia" | "none";
+  /** NVIDIA's cards of each node, beside those of AMD. Default 0. */
+  nvidia?: number;
   /** Which release's tools lie on the nodes; "none" leaves only sysfs. Default rocm6 or nvidia, by vendor. */
   smi?: SmiRelease | "none";
   sshd?: SshdOptions;
@@ -26,6 +28,7 @@ export interface LabPlan {
   names: string[];
   gpus: number;
   vendor: "amd" | "nvidia" | "none";
+  nvidia: number;
   smi: SmiRelease | "none";
   sshd: SshdOptions;
   user: string;
@@ -45,6 +48,7 @@ export function planLab(options: LabOptions, me: string): LabPlan {
     names,
     gpus: vendor === "none" ? 0 : (options.gpus ?? 8),
     vendor,
+    nvidia: options.nvidia ?? 0,
     smi: options.smi ?? ({ amd: "rocm6", nvidia: "nvidia", none: "none" } as const)[vendor],
     sshd: options.sshd ?? {},
     user: options.user ?? me,

@@ -11,7 +11,10 @@ export function planGpus(plan: LabPlan): GpuSetup | undefined {
   if (plan.vendor === "none") return undefined;
   const card = plan.vendor === "amd" ? RX_6600 : RTX_3080_TI;
   const release = plan.smi === "none" ? (plan.vendor === "amd" ? "rocm6" : "nvidia") : plan.smi;
-  return { vendor: card.vendor, model: card.model, vram: card.vram, count: plan.gpus, release };
+  const own = { vendor: card.vendor, model: card.model, vram: card.vram, count: plan.gpus, release };
+  if (plan.nvidia === 0) return own;
+  const { model, vram } = RTX_3080_TI;
+  return { ...own, nvidia: { model, vram, count: plan.nvidia, release: "nvidia" } };
 }
 
 /** Writes what a new machine's disk holds beyond the coordinator's own system. `upper`: the overlay's upper folder. */
@@ -33,6 +36,7 @@ export function prepareDisk(upper: string, home: string, plan: LabPlan): void {
   chownSync(join(upper, "home/rig"), RIG_UID, RIG_UID);
   writeUsers(upper, plan.loginShell);
   if (plan.smi !== "none") placeTools(upper, plan.smi);
+  if (plan.nvidia > 0) placeTools(upper, "nvidia");
   if (plan.banner !== undefined) {
     writeFileSync(join(upper, "etc/ssh/banner"), `${plan.banner}\n`);
     for (const folder of [home, join(upper, "home/rig")]) writeStartFiles(folder, plan.banner);

@@ -27,7 +27,7 @@ const facts: Facts = {
   tools: { "amd-smi": null, "rocm-smi": "no answer within 5 s; killed" },
 };
 const ssh = { ...createDefaultNode("rig-6600"), connection: "ssh" as const, gpus: 8 };
-const fine: NodeFacts = { node: ssh, facts, hostKey: `ssh-ed25519 SHA256:${"x".repeat(43)}` };
+const fine: NodeFacts = { node: ssh, facts, hostKey: `ssh-ed25519 SHA256:${"x".repeat(43)}`, gpuHealth: [] };
 const reason = `connect to michael@zeus:22: the HOST KEY HAS CHANGED: it shows \u001b[31m${"key ".repeat(30)}`;
 const lost: NodeFacts = {
   node: createDefaultNode("zeus"),
@@ -52,7 +52,7 @@ t.test("a row for each node in order, with details below, in 80 columns", async 
 });
 
 t.test("warns about differences from the inventory", async (t) => {
-  const short: NodeFacts = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 } };
+  const short: NodeFacts = { node: { ...ssh, gpus: 9 }, facts: { ...facts, booted: now - 90000 }, gpuHealth: [] };
   const text = formatNodesTable([short], "usual", now);
   t.match(text, /! the inventory lists 9 GPUs, but 8 were found/);
   t.match(text, /! clock is 1 d 0 h behind/);

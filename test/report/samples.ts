@@ -191,7 +191,7 @@ export const caches: NodeOutcome<CacheReport>[] = [
 ];
 
 export const looks: NodeFacts[] = [
-  { node: createNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x" },
+  { node: createNode({ name: "rig", gpus: 2 }), facts, hostKey: "ssh-ed25519 SHA256:x", gpuHealth: [] },
   { node: createNode({ name: "zeus" }), error },
 ];
 export const verdict: Verdict = {

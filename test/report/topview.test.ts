@@ -3,6 +3,7 @@ import type { LiveRun } from "../../executor/run/record/liverun.js";
 import type { GpuSample, NodeSample } from "../../fleet/gpus/gpusample.js";
 import type { SampledNode } from "../../fleet/gpus/sampledfleet.js";
 import { createDefaultNode } from "../../fleet/mergenode.js";
+import type { GpuGroup } from "../../fleet/node.js";
 import { countColumns } from "../../report/columns.js";
 import { renderFleet } from "../../report/topview.js";
 import { createBusySlot, createLiveNode, createLiveRun, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
@@ -110,4 +111,27 @@ t.test("every line fits into the terminal", async (t) => {
   for (const columns of [60, 80, 100, 200])
     for (const line of renderFleet({ nodes, runs }, frame(columns)))
       t.ok(countColumns(line) < columns, `${columns}: ${line}`);
+});
+
+t.test("a node with two kinds of GPU: each row has the figures of its slot's card", async (t) => {
+  const group = (vendor: "amd" | "nvidia", count: number): GpuGroup => {
+    return { profile: { name: vendor, vendor, env: {}, kernel: {}, limits: {} }, count, env: {} };
+  };
+  const samples = [
+    gpu(3, { vendor: "amd", watts: 30 }),
+    gpu(6, { vendor: "amd", watts: 60 }),
+    gpu(9, { vendor: "nvidia", watts: 90 }),
+  ];
+  const one = live("mixed", samples);
+  const node = { ...one.node, gpuGroups: [group("nvidia", 2), group("amd", 2)] };
+  const lines = renderFleet({ nodes: [{ ...one, node }], runs: [] }, frame(80));
+  t.same(
+    lines.slice(3).map((line) => line.trim().split(/\s+/)),
+    [
+      ["0", "-", "90", "W"],
+      ["1", "-"],
+      ["2", "-", "30", "W"],
+      ["3", "-", "60", "W"],
+    ],
+  );
 });

@@ -9,8 +9,8 @@ sys.path.insert(0, sys.argv[1])
 from muster_agent.gpu import cards
 folder, vendor, known, gone = sys.argv[2], sys.argv[3], json.loads(sys.argv[4]), json.loads(sys.argv[5])
 cards.BUS, cards.KFD_NODES = folder + "/bus/", folder + "/kfd/"
-all_cards = cards.Cards()
-all_cards.set_up(vendor, known)
+all_cards = cards.Cards(vendor)
+all_cards.set_up(known)
 for pci in gone: os.rename(cards.BUS + pci, folder + "/" + pci)
 bound = [all_cards.binding([gpu]) for gpu in range(len(all_cards.pci))]
 print(json.dumps({"pci": all_cards.pci, "bound": [{k.decode(): v.decode() for k, v in one.items()} for one in bound]}))`;

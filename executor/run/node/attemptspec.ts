@@ -41,11 +41,11 @@ export interface AttemptPlace {
 
 /** Returns the arguments of an attempt's program. */
 export function renderArguments(job: Job, attempt: Attempt, run: RunContext, place: AttemptPlace): string[] {
-  const { id, chunk, slot, gpus = [slot] } = attempt;
+  const { id, chunk, slot, gpus = [slot], devices = gpus } = attempt;
   const own = posix.join(place.root, "a", id);
   const values = {
-    gpu: `${gpus[0]}`,
-    gpus: gpus.join(","),
+    gpu: `${devices[0]}`,
+    gpus: devices.join(","),
     // A warm worker has two working copies in turn, which only the agent knows.
     out: job.warm === undefined ? outFolder(attempt, run, place.root) : ".",
     cores: `${place.threads ?? 1}`,

@@ -1,19 +1,28 @@
 import type { Channel, Connection } from "../../../fleet/connection.js";
 import { gatherFacts } from "../../../fleet/facts.js";
 import { bindGpu } from "../../../fleet/gpus/gpubinding.js";
+import { expectGpus, gpuLockName, listVendors } from "../../../fleet/gpus/gpugroups.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Slot } from "../../schedule/events.js";
 import type { NodeCapacity } from "../../schedule/slots/capacity.js";
+import { findGroup } from "../../schedule/slots/gpukinds.js";
 import { gpuMemoryEnvironment } from "../../schedule/slots/nodeslots.js";
 import { AgentChannel, type AgentEnd } from "../agent/agentchannel.js";
 import { Heartbeat } from "../agent/heartbeat.js";
 import type { ExpectedOutputs } from "../agent/linelimits.js";
-import { type AgentMessage, type HelloMessage, type OpenCommand, PROTOCOL_VERSION } from "../agent/protocol.js";
+import {
+  type AgentMessage,
+  type HelloMessage,
+  type KnownCards,
+  type OpenCommand,
+  PROTOCOL_VERSION,
+  type SlotSetup,
+} from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { RunOverError } from "./runover.js";
-import { FIRST_CHECK_TIMEOUT_SECONDS, vendorToCheck } from "./slotmonitor.js";
+import { FIRST_CHECK_TIMEOUT_SECONDS, hasGpusToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
 
 /** Outputs and logs up to this size are sent over the agent's channel, with their manifest. */
@@ -21,7 +30,12 @@ const MAX_INLINE_BYTES = 16 << 10;
 /** How often an agent tells how far its attempts are, at most. */
 const PROGRESS_INTERVAL_SECONDS = 3;
 
-function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCapacity, cards: string[]): OpenCommand {
+function buildOpenCommand(
+  node: Node,
+  run: RunContext,
+  { slots, limit }: NodeCapacity,
+  cards: KnownCards[],
+): OpenCommand {
   return {
     op: "open",
     run: run.name,
@@ -33,9 +47,8 @@ function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCap
     env: node.env,
     slots: slots.map((slot) => ({
       slot: slot.slot,
-      env: { ...bindGpu(node.profile.vendor, slot.gpu), ...gpuMemoryEnvironment(node.profile, slot) },
-      gpu: slot.gpu,
-      lock: lockName(slot),
+      ...describeGpu(node, slot),
+      lock: lockName(node, slot),
     })),
     ...describeCards(node, slots, cards),
     progress: PROGRESS_INTERVAL_SECONDS,
@@ -45,23 +58,41 @@ function buildOpenCommand(node: Node, run: RunContext, { slots, limit }: NodeCap
   };
 }
 
-/** Returns the name of a slot's lock between runs. The CPU slots of a machine are numbered apart from its GPUs. */
-function lockName({ gpu, cpu }: Slot): string | undefined {
-  if (gpu !== undefined) return `${gpu}`;
-  return cpu === undefined ? undefined : `cpu-${cpu}`;
+/** Returns the GPU of a slot, its binding, and what it adds to the environment of the node. A chunk sees no GPU of another vendor. */
+function describeGpu(node: Node, slot: Slot): Omit<SlotSetup, "slot" | "lock"> {
+  const profile = findGroup(node, slot)?.profile;
+  const gpu = slot.card?.device ?? slot.gpu;
+  const bindings = listVendors(node).map((one) => bindGpu(one, profile?.vendor === one ? gpu : undefined));
+  const memory = profile === undefined ? {} : gpuMemoryEnvironment(profile, slot);
+  return {
+    env: { ...Object.assign({}, ...bindings), ...memory },
+    ...(slot.card === undefined ? {} : { defaults: findGroup(node, slot)?.env }),
+    gpu,
+    ...(profile === undefined || profile.vendor === "none" ? {} : { vendor: profile.vendor }),
+  };
 }
 
-function describeCards(node: Node, slots: Slot[], cards: string[]): Pick<OpenCommand, "cards" | "examine"> {
-  const { vendor } = node.profile;
-  if (vendor === "none" || slots.every(({ gpu }) => gpu === undefined)) return {};
-  const pci = cards.length > 0 ? cards : (node.pci ?? []);
-  return { cards: { vendor, pci }, examine: vendorToCheck(node, slots) && FIRST_CHECK_TIMEOUT_SECONDS };
+/**
+ * Returns the name of a slot's lock between runs. The CPU slots of a machine are numbered apart from its GPUs, and so are those of each
+ * vendor where it has GPUs of two.
+ */
+function lockName(node: Node, { gpu, cpu, card }: Slot): string | undefined {
+  if (gpu === undefined) return cpu === undefined ? undefined : `cpu-${cpu}`;
+  if (card === undefined) return `${gpu}`;
+  return gpuLockName(node, card.vendor, card.device);
+}
+
+function describeCards(node: Node, slots: Slot[], cards: KnownCards[]): Pick<OpenCommand, "cards" | "examine"> {
+  if (listVendors(node).length === 0 || slots.every(({ gpu }) => gpu === undefined)) return {};
+  const known =
+    cards.length > 0 ? cards : expectGpus(node).map(({ vendor, addresses }) => ({ vendor, pci: addresses }));
+  return { cards: known, examine: hasGpusToCheck(node, slots) ? FIRST_CHECK_TIMEOUT_SECONDS : undefined };
 }
 
 /** What is known from earlier attachments to a node: its boot id, and the PCI addresses of its GPUs by index. */
 export interface PreviousAttachment {
   bootId: string | undefined;
-  cards: string[];
+  cards: KnownCards[];
 }
 
 /** What an agent is started with. `signal`: fires with a RunOverError when it is not needed any more. */

@@ -172,7 +172,7 @@ export class NodeWorker {
     const { signal } = this.runOver;
     try {
       const attachment = await Attachment.attach(node, run, {
-        previous: { bootId: this.agentTracker.lastAgent?.boot, cards: this.slotMonitor.gpuAddresses },
+        previous: { bootId: this.agentTracker.lastAgent?.boot, cards: this.slotMonitor.cards },
         makeSlots: (facts) => {
           const capacity = selectNodeSlots(node, facts, this.job.needs);
           this.slots = capacity.slots;

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { listProfiles } from "../../../fleet/gpus/gpugroups.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { BuildSpec } from "../../job/project/buildspec.js";
@@ -89,7 +90,7 @@ export class ProjectBuilder {
 }
 
 function createBuildCommand(spec: BuildSpec, snapshot: ProjectSnapshot, node: Node): BuildCommand {
-  const { vendor, model, name } = node.profile;
+  const kinds = listProfiles(node).map(({ vendor, model, name }) => `${vendor} ${model ?? name}`);
   const fields = {
     tree: snapshot.id,
     argv: [...spec.command],
@@ -97,7 +98,7 @@ function createBuildCommand(spec: BuildSpec, snapshot: ProjectSnapshot, node: No
     cwd: snapshot.folders.cwd,
     outputs: [...spec.outputs],
     timeout: spec.timeoutSeconds,
-    ...(spec.isPerGpu ? { gpu: `${vendor} ${model ?? name}` } : {}),
+    ...(spec.isPerGpu ? { gpu: [...new Set(kinds)].join(", ") } : {}),
   };
   return { op: "build", id: hash("sha256", JSON.stringify(fields), "hex"), ...fields };
 }

@@ -1,15 +1,9 @@
-import { assessGpus } from "../../../fleet/gpus/gpuhealth.js";
-import {
-  fullProbeScripts,
-  GPU_PROBE_TIMEOUT_SECONDS,
-  QUICK_GPU_PROBE_TIMEOUT_SECONDS,
-  quickProbeScripts,
-} from "../../../fleet/gpus/gpuprobe.js";
-import type { GpuVendor } from "../../../fleet/gpus/probeoutput.js";
-import type { ReportedFields } from "../../../fleet/gpus/sickness.js";
+import { listVendors } from "../../../fleet/gpus/gpugroups.js";
+import { GPU_PROBE_TIMEOUT_SECONDS, QUICK_GPU_PROBE_TIMEOUT_SECONDS } from "../../../fleet/gpus/gpuprobe.js";
 import type { Node } from "../../../fleet/node.js";
 import type { Slot } from "../../schedule/events.js";
-import type { AgentCommand, AgentMessage, ScriptResult } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage, KnownCards, ScriptResult } from "../agent/protocol.js";
+import { GpuChecks, type VendorHealth } from "./gpuchecks.js";
 
 /** Longest time between two checks while a GPU is sick, and shortest time to a check that follows a failed attempt. */
 const RECHECK_INTERVAL_SECONDS = 10;
@@ -55,43 +49,41 @@ interface SlotSickness {
  * may take seconds, follow only where the quick probe is not available or finds a problem. A node without such tools is not checked again.
  */
 export class SlotMonitor {
-  /** PCI addresses by GPU index, as far as they are known. */
-  gpuAddresses: string[];
   /** How many slots have a next chunk that waits for memory. */
   memoryWaitingSlots = 0;
   private slots: Slot[] = [];
   private readonly broken = new Set<number>();
   private readonly sick: Record<HealthSource, Map<number, SlotSickness>> = { checks: new Map(), agent: new Map() };
-  /** Consecutive checks in which a GPU was sick, by GPU index. */
+  /** Consecutive checks in which a slot's GPU was sick, by slot. */
   private readonly sickChecks = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
   private checkedAtMs = Number.NEGATIVE_INFINITY;
   private isFirstCheck = true;
-  private isUnobservable = false;
   private isStopped = false;
-  /** Why the last check gave no report. */
-  private problem: string | undefined;
-  /** What each GPU has reported so far: it is sick if it stops reporting it. */
-  private reportedFields: ReportedFields = new Map();
+  private readonly checks: GpuChecks;
 
   constructor(
     private readonly node: Node,
     private readonly send: (command: AgentCommand) => void,
     private readonly emit: (event: SlotEvent) => void,
   ) {
-    this.gpuAddresses = node.pci ?? [];
+    this.checks = new GpuChecks(node);
+  }
+
+  /** The PCI addresses of the GPUs, as far as they are known. */
+  get cards(): KnownCards[] {
+    return this.checks.cards;
   }
 
   /** Begins the first check. Call it whenever an agent has attached; it will report broken slots itself. */
   start(slots: Slot[]): void {
     this.slots = slots;
     this.broken.clear();
-    const vendor = vendorToCheck(this.node, slots);
-    if (vendor === undefined) return;
+    if (!hasGpusToCheck(this.node, slots)) return;
     this.isFirstCheck = true;
     clearTimeout(this.timer);
-    const quick = quickProbeScripts(vendor);
-    if (this.isUnobservable) this.send({ op: "examined" });
+    const quick = this.checks.quickScripts;
+    if (this.checks.isUnobservable) this.send({ op: "examined" });
     else if (quick === undefined) this.check();
     else this.send({ op: "look", scripts: quick, seconds: QUICK_GPU_PROBE_TIMEOUT_SECONDS });
   }
@@ -137,33 +129,29 @@ export class SlotMonitor {
   }
 
   private handleProbe(answers: ScriptResult[]): void {
-    const { vendor } = this.node.profile;
-    if (vendor === "none") return;
-    const expected = { vendor, count: this.node.gpus, addresses: this.node.pci ?? [] };
-    const health = assessGpus(expected, this.gpuAddresses, answers, this.reportedFields);
-    this.reportedFields = health.reported;
-    if (health.isQuick && !health.areAllHealthy) return this.check();
-    const { cards, sick, toolError, missingTool, isUnobservable } = health;
-    this.gpuAddresses = cards;
-    this.isUnobservable = isUnobservable;
-    const problem = toolError ?? missingTool;
-    if (problem !== undefined && problem !== this.problem) this.emit({ type: "gpuCheckFailed", reason: problem });
-    this.problem = problem;
-    for (const { slot, gpu } of this.slots)
-      if (gpu !== undefined) {
-        const reason = sick.get(gpu);
-        if (reason !== undefined) this.handleSickCheck(slot, gpu, reason);
-        else if (toolError === undefined && this.sickChecks.delete(gpu)) this.clearSick("checks", slot);
-      }
+    const found = this.checks.assess(answers);
+    if (found === undefined) return this.check();
+    for (const one of found) this.handleHealth(one);
     if (this.isFirstCheck) this.send({ op: "examined" });
     this.isFirstCheck = false;
     const seconds = this.sickChecks.size > 0 ? recheckIntervalSeconds(this.node) : this.node.gpuCheckSeconds;
     this.scheduleCheck(seconds * 1000);
   }
 
-  private handleSickCheck(slot: number, gpu: number, reason: string): void {
-    const count = (this.sickChecks.get(gpu) ?? 0) + 1;
-    this.sickChecks.set(gpu, count);
+  private handleHealth({ health: { vendor, sick, toolError }, problem }: VendorHealth): void {
+    if (problem !== undefined) this.emit({ type: "gpuCheckFailed", reason: problem });
+    for (const one of this.slots) {
+      const index = this.checks.indexOf(vendor, one);
+      if (index === undefined) continue;
+      const reason = sick.get(index);
+      if (reason !== undefined) this.handleSickCheck(one.slot, reason);
+      else if (toolError === undefined && this.sickChecks.delete(one.slot)) this.clearSick("checks", one.slot);
+    }
+  }
+
+  private handleSickCheck(slot: number, reason: string): void {
+    const count = (this.sickChecks.get(slot) ?? 0) + 1;
+    this.sickChecks.set(slot, count);
     const sickness = { slot, reason, lasting: count >= LASTING_CHECK_COUNT };
     this.setSick("checks", sickness, this.isFirstCheck || count > 1);
   }
@@ -194,24 +182,22 @@ export class SlotMonitor {
   }
 
   private scheduleCheck(delayMs: number): void {
-    if (this.isStopped || this.isUnobservable || this.node.gpuCheckSeconds === 0) return;
+    if (this.isStopped || this.checks.isUnobservable || this.node.gpuCheckSeconds === 0) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.check(), delayMs);
   }
 
   private check(): void {
-    const { vendor } = this.node.profile;
-    if (vendor === "none") return;
+    const { fullScripts } = this.checks;
+    if (fullScripts.length === 0) return;
     this.checkedAtMs = performance.now();
-    this.send({ op: "look", scripts: fullProbeScripts(vendor), seconds: GPU_PROBE_TIMEOUT_SECONDS });
+    this.send({ op: "look", scripts: fullScripts, seconds: GPU_PROBE_TIMEOUT_SECONDS });
   }
 }
 
-/** The vendor whose GPUs are checked before these slots get a chunk; undefined = no check is needed. */
-export function vendorToCheck(node: Node, slots: Slot[]): GpuVendor | undefined {
-  const { vendor } = node.profile;
-  if (vendor === "none" || node.gpuCheckSeconds === 0 || slots.every(({ gpu }) => gpu === undefined)) return undefined;
-  return vendor;
+/** Whether GPUs are checked before these slots get a chunk. */
+export function hasGpusToCheck(node: Node, slots: readonly Slot[]): boolean {
+  return listVendors(node).length > 0 && node.gpuCheckSeconds > 0 && slots.some(({ gpu }) => gpu !== undefined);
 }
 
 function recheckIntervalSeconds({ gpuCheckSeconds }: Node): number {

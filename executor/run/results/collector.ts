@@ -51,7 +51,7 @@ export interface EndedAttempt {
   source: ResultSource | undefined;
   /** The fingerprint of the state that its node was verified to be in. */
   fingerprint: string | undefined;
-  /** The model of its node's GPUs, as their profile says. */
+  /** The model of its GPUs, as their profile says. */
   model?: string;
 }
 

@@ -4,6 +4,7 @@ import type { PendingChunk } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
+import { splitByKind } from "../slots/gpukinds.js";
 import type { Pool } from "../slots/pool.js";
 import { widthOf } from "../slots/slotgroups.js";
 import { isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
@@ -106,15 +107,17 @@ export class GroupReservation {
     return this.withdrawFrom(best.slots);
   }
 
-  /** Returns the slots of a node that should become idle first; undefined = it has too few. */
+  /** Returns the slots of one kind of a node that should become idle first; undefined = it has too few. */
   private findSoonest(node: NodeState, width: number, now: number): Omit<HeldGroup, "pending"> | undefined {
-    const usable = node.slots.filter((slot) => slot.gpu !== undefined && isUsable(slot));
-    if (node.isReserved || usable.length < width) return undefined;
+    const kinds = splitByKind(node.slots.filter(isUsable)).filter(({ length }) => length >= width);
+    if (node.isReserved || kinds.length === 0) return undefined;
     const ends = this.findEnds(node, now);
     const idleAt = (slot: SlotState) => ends.get(slot) ?? now;
-    const soonest = usable.sort((a, b) => idleAt(a) - idleAt(b) || a.slot - b.slot).slice(0, width);
-    const startsAt = Math.max(...soonest.map(idleAt));
-    return { slots: soonest.sort((a, b) => a.slot - b.slot), startsAt };
+    const groups = kinds.map((usable) => {
+      const soonest = usable.sort((a, b) => idleAt(a) - idleAt(b) || a.slot - b.slot).slice(0, width);
+      return { slots: soonest.sort((a, b) => a.slot - b.slot), startsAt: Math.max(...soonest.map(idleAt)) };
+    });
+    return groups.sort((a, b) => a.startsAt - b.startsAt)[0];
   }
 
   /** Returns when the chunks that run on a node's slots should end; now, if that is unknown, so that nothing relies on it. */

@@ -2,6 +2,7 @@ import type { Instruction } from "../events.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import type { PendingChunk } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
+import { splitByKind } from "../slots/gpukinds.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { shouldAvoid } from "../slots/quarantine.js";
@@ -97,10 +98,12 @@ function findSlotsFor({ chunk, history }: PendingChunk, node: NodeState, pool: P
   const width = widthOf(chunk);
   const fit = node.slots.filter((slot) => {
     if (!isUsable(slot)) return false;
-    if (width > 1) return slot.gpu !== undefined;
-    return findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool);
+    return width > 1 || (findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool));
   });
-  return fit.length < width ? undefined : fit.slice(0, width);
+  if (width === 1) return fit.length === 0 ? undefined : fit.slice(0, 1);
+  return splitByKind(fit)
+    .find(({ length }) => length >= width)
+    ?.slice(0, width);
 }
 
 function isNodeEmpty(node: NodeState): boolean {

@@ -1,8 +1,9 @@
 import type { Node } from "../../../fleet/node.js";
 import type { Job } from "../../job/job.js";
 import type { Slot } from "../events.js";
+import { countMostAlike, describeGpuCount } from "../slots/gpukinds.js";
 import { formatSlots, groupByReason } from "../slots/groupbyreason.js";
-import { findKindRefusal, findPinRefusal, listAllSlots, type MachineFacts } from "../slots/nodeslots.js";
+import { findPinRefusal, judgeSlots, type MachineFacts } from "../slots/nodeslots.js";
 import { widthOf } from "../slots/slotgroups.js";
 
 /** Slots of a node that get no work of a job, and why. */
@@ -31,8 +32,8 @@ export function listSlotRefusals(
   job: Job,
   refused: string | undefined,
 ): SlotRefusal[] {
-  const each = listAllSlots(node, machine, job.needs).flatMap((slot) => {
-    const reason = refused ?? findKindRefusal(job.needs, slot);
+  const each = judgeSlots(node, machine, job.needs).flatMap(({ slot, reason: own }) => {
+    const reason = refused ?? own;
     return reason === undefined ? [] : [{ node: slot.node, slot: slot.slot, reason }];
   });
   return groupByReason(each).map(({ slots, reason }) => ({ slots, reason }));
@@ -45,9 +46,11 @@ export function findUnplaceable(job: Job, slots: Slot[]): UnplaceableTasks[] {
 
 function findTooWide(job: Job, slots: Slot[]): UnplaceableTasks[] {
   if (job.gpuCounts === undefined) return [];
-  const available = new Map<string, number>();
-  for (const { node, gpu } of slots) available.set(node, (available.get(node) ?? 0) + (gpu === undefined ? 0 : 1));
-  const most = Math.max(0, ...available.values());
+  const available = [...new Set(slots.map(({ node }) => node))].map((node) => {
+    const own = slots.filter((slot) => slot.node === node && slot.gpu !== undefined);
+    return { node, most: countMostAlike(own), all: own.length };
+  });
+  const most = Math.max(0, ...available.map((one) => one.most));
   const byWidth = new Map<number, string[]>();
   for (let unit = job.first; unit < job.first + job.units; unit++) {
     const chunk = job.chunk(unit, unit + 1n);
@@ -57,7 +60,7 @@ function findTooWide(job: Job, slots: Slot[]): UnplaceableTasks[] {
     if (others === undefined) byWidth.set(width, [chunk.id]);
     else others.push(chunk.id);
   }
-  const reasons = [...available].map(([node, count]) => `${node}: it has ${count === 1 ? "1 GPU" : `${count} GPUs`}`);
+  const reasons = available.map((one) => `${one.node}: it has ${describeGpuCount(one.most, one.all)}`);
   return [...byWidth].map(([gpus, chunks]) => ({ gpus, chunks, reasons }));
 }
 

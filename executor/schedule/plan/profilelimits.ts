@@ -1,8 +1,8 @@
-import type { Node } from "../../../fleet/node.js";
+import { listProfiles } from "../../../fleet/gpus/gpugroups.js";
+import type { Node, Profile } from "../../../fleet/node.js";
 import type { Problem } from "../../../schemas/errors.js";
 import type { Job, LimitedValue } from "../../job/job.js";
-
-import { findNodeRefusal } from "../slots/nodeslots.js";
+import { findNodeRefusal, findProfileRefusal } from "../slots/nodeslots.js";
 
 /** What the `limits` of the eligible nodes mean for a job's values: `problems` forbid the run, `notes` do not. */
 export interface LimitFindings {
@@ -29,7 +29,9 @@ export function checkLimits(
   nodes: Node[],
   selected: (node: Node, patterns: readonly string[]) => boolean,
 ): LimitFindings {
-  const eligible = nodes.filter((node) => findNodeRefusal(node, job.needs, selected) === undefined);
+  const eligible = nodes
+    .filter((node) => findNodeRefusal(node, job.needs, selected) === undefined)
+    .flatMap((node) => listEligible(node, job));
   const findings: LimitFindings = { problems: [], notes: [] };
   for (const limited of job.limitedValues)
     for (const shared of groupLimits(limited.name, eligible)) {
@@ -40,29 +42,44 @@ export function checkLimits(
   return findings;
 }
 
-function groupLimits(name: string, nodes: Node[]): SharedLimit[] {
+/** GPUs of a node, or a node without any, that chunks of the job may run on. */
+interface EligibleProfile {
+  node: string;
+  profile: Profile;
+}
+
+function listEligible(node: Node, { needs }: Job): EligibleProfile[] {
+  return listProfiles(node)
+    .filter((profile) => findProfileRefusal(profile, needs) === undefined)
+    .map((profile) => ({ node: node.name, profile }));
+}
+
+function groupLimits(name: string, eligible: EligibleProfile[]): SharedLimit[] {
   const bounds = new Map<string, SharedLimit>();
-  for (const node of nodes) {
-    const limit = node.profile.limits[name];
+  for (const { node, profile } of eligible) {
+    const limit = profile.limits[name];
     if (limit === undefined) continue;
-    const key = JSON.stringify([node.profile.name, limit.best, limit.max]);
+    const key = JSON.stringify([profile.name, limit.best, limit.max]);
     const known = bounds.get(key);
-    if (known === undefined) bounds.set(key, { limit, profile: node.profile.name, nodes: [node.name] });
-    else known.nodes.push(node.name);
+    if (known === undefined) bounds.set(key, { limit, profile: profile.name, nodes: [node] });
+    else if (!known.nodes.includes(node)) known.nodes.push(node);
   }
   return [...bounds.values()];
 }
 
-function aboveMaxProblem(limited: LimitedValue, { limit, profile, nodes }: SharedLimit, eligible: Node[]): Problem {
+function aboveMaxProblem(
+  limited: LimitedValue,
+  { limit, profile, nodes }: SharedLimit,
+  eligible: EligibleProfile[],
+): Problem {
   const { name, value, place, label } = limited;
   const message = `${label}: ${value} exceeds the safe maximum of profile ${profile} (${limit.max}; ${joinNames(nodes)}): host memory runs out while data loads, and the node may freeze`;
   const better = limit.best ?? limit.max;
   const measured = limit.best === undefined ? "the safe maximum" : "the best measured value";
-  const others = eligible.filter((node) => value <= (node.profile.limits[name]?.max ?? Infinity));
+  const able = eligible.filter((one) => value <= (one.profile.limits[name]?.max ?? Infinity));
+  const others = [...new Set(able.map(({ node }) => node))];
   const elsewhere =
-    others.length === 0
-      ? ""
-      : `; or exclude the profile with \`needs\` (${joinNames(others.map((node) => node.name))} can run it)`;
+    others.length === 0 ? "" : `; or exclude the profile with \`needs\` (${joinNames(others)} can run it)`;
   return { ...place, message, hint: `set ${name} to ${better}, ${measured}${elsewhere}` };
 }
 

@@ -1,4 +1,5 @@
 import type { Chunk } from "../../job/job.js";
+import { splitByKind } from "./gpukinds.js";
 import { formatSlots, groupByReason } from "./groupbyreason.js";
 import { findPinRefusal } from "./nodeslots.js";
 import type { Pool } from "./pool.js";
@@ -38,12 +39,12 @@ const RULES = [checkPin, checkConnected, checkBroken, checkHolder, checkSick, ch
 function checkGroup({ spec: { gpus } }: PlacedNeeds, slot: SlotState): SlotObjection | undefined {
   if (gpus === undefined || gpus < 2) return undefined;
   if (slot.gpu === undefined) return refuse(`the chunk needs ${gpus} GPUs, and this is a CPU slot`, true);
-  const others = slot.home.slots
-    .filter((one) => one.gpu !== undefined)
-    .map((one) => RULES.flatMap((rule) => rule({}, one) ?? []));
+  const alike = splitByKind(slot.home.slots).find((slots) => slots.includes(slot)) ?? [];
+  const others = alike.map((one) => RULES.flatMap((rule) => rule({}, one) ?? []));
   const possible = others.filter((all) => !all.some(({ isPermanent }) => isPermanent)).length;
+  const what = slot.card === undefined ? "" : ` of ${slot.card.kind}`;
   if (possible < gpus)
-    return refuse(`the chunk needs ${gpus} GPUs, and the node has ${possible} that can be used`, true);
+    return refuse(`the chunk needs ${gpus} GPUs, and the node has ${possible}${what} that can be used`, true);
   const ready = others.filter((all) => all.length === 0).length;
   return refuse(
     ready < gpus ? `the chunk needs ${gpus} GPUs, and ${ready} of the node can be used now` : undefined,

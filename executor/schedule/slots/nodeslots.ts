@@ -1,14 +1,16 @@
-import type { Node } from "../../../fleet/node.js";
+import { type ListedGpu, listGpuGroups, listGpus, listProfiles } from "../../../fleet/gpus/gpugroups.js";
+import type { Node, Profile } from "../../../fleet/node.js";
 import { formatBytes, formatUnequalBytes } from "../../../schemas/bytecount.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
+import { countMostAlike, describeGpuCount, findGroup, splitByKind } from "./gpukinds.js";
 
 /** The facts of a node that decide which slots it has. */
 export interface MachineFacts {
   cores: number;
   /** Whether the cores are a guess, by which no node is refused. */
   isGuess?: boolean;
-  /** The number of GPUs found, of the profile's vendor. */
+  /** The number of GPUs found, of its vendors. */
   gpus: number;
   /** Bytes of host memory; undefined = unknown. */
   memory?: number;
@@ -20,8 +22,13 @@ export function findNodeRefusal(
   needs: JobRequirements,
   selected: (node: Node, patterns: readonly string[]) => boolean,
 ): string | undefined {
-  const { profile } = node;
   if (needs.nodes !== undefined && !selected(node, needs.nodes)) return `needs.nodes does not name it`;
+  const refusals = listProfiles(node).map((profile) => findProfileRefusal(profile, needs));
+  return refusals.includes(undefined) ? undefined : [...new Set(refusals)].join("; ");
+}
+
+/** Returns why GPUs of a profile get no work of a job; undefined = they may. */
+export function findProfileRefusal(profile: Profile, needs: JobRequirements): string | undefined {
   if (needs.vendor !== undefined && needs.vendor !== "none" && profile.vendor !== needs.vendor)
     return `needs.vendor is ${needs.vendor}, its profile ${profile.name} is ${profile.vendor}`;
   if (needs.model !== undefined && profile.model !== needs.model)
@@ -40,8 +47,7 @@ function describeShortage(key: string, needed: number, who: string, has: number 
 
 /** Returns which facts of a node must be gathered before its slots are known; undefined = the inventory says enough. */
 export function findUnknown(node: Node, needs: JobRequirements): "gpus" | "machine" | undefined {
-  const cpuOnly = node.profile.vendor === "none";
-  if (node.gpus === undefined && !cpuOnly) return "gpus";
+  if (node.gpus === undefined && listGpuGroups(node).length > 0) return "gpus";
   const cores = node.slots === undefined && ((node.gpus ?? 0) === 0 || needs.gpus === 0);
   return cores || needs.memory !== undefined || needs.cores !== undefined ? "machine" : undefined;
 }
@@ -57,13 +63,11 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
     return { ok: false, reason: describeShortage("needs.memory", needs.memory, "it", machine.memory) };
   if (needs.cores !== undefined && !machine.isGuess && machine.cores < needs.cores)
     return { ok: false, reason: `needs.cores is ${needs.cores}, it has ${machine.cores}` };
-  const wanted = listAllSlots(node, machine, needs).filter((slot) => findKindRefusal(needs, slot) === undefined);
+  const wanted = judgeSlots(node, machine, needs).flatMap(({ slot, reason }) => (reason === undefined ? [slot] : []));
   const { gpus = 0 } = needs;
-  if (wanted.length > 0 && wanted.length < gpus)
-    return {
-      ok: false,
-      reason: `needs.gpus is ${gpus}, it has ${wanted.length === 1 ? "1 GPU" : `${wanted.length} GPUs`}`,
-    };
+  const most = countMostAlike(wanted);
+  if (wanted.length > 0 && most < gpus)
+    return { ok: false, reason: `needs.gpus is ${gpus}, it has ${describeGpuCount(most, wanted.length)}` };
   if (wanted.length > 0) return { ok: true, slots: wanted };
   return { ok: false, reason: `it has no ${takesGpu(needs) ? "GPU" : "CPU"} slot` };
 }
@@ -73,22 +77,52 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
  * no GPU also one for each core that is not left to a GPU, and at least one.
  */
 export function listAllSlots(node: Node, machine: MachineFacts, needs: Pick<JobRequirements, "gpus">): Slot[] {
-  const cpuOnly = node.profile.vendor === "none";
+  const cpuOnly = listGpuGroups(node).length === 0;
   const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
   const spare = needs.gpus === 0 ? Math.max(1, machine.cores - gpus) : 0;
   const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : spare);
-  return Array.from({ length: gpus + cpus }, (_, slot) => createSlotAt(node, slot, gpus));
+  const cards = node.gpuGroups === undefined ? [] : listGpus(node.gpuGroups);
+  return [
+    ...Array.from({ length: gpus }, (_, slot) => createGpuSlot(node, slot, cards[slot])),
+    ...Array.from({ length: cpus }, (_, cpu): Slot => {
+      return { node: node.name, slot: gpus + cpu, cpu, rate: gpus > 0 ? undefined : node.profile.rate };
+    }),
+  ];
 }
 
-function createSlotAt(node: Node, slot: number, gpus: number): Slot {
-  const rate = node.profile.rate;
-  return slot < gpus
-    ? { node: node.name, slot, gpu: slot, rate }
-    : { node: node.name, slot, cpu: slot - gpus, rate: gpus > 0 ? undefined : rate };
+/** `listed`: which GPU it is, on a node with several kinds. */
+function createGpuSlot({ name, profile }: Node, slot: number, listed: ListedGpu | undefined): Slot {
+  const { vendor, name: kind, rate } = listed?.group.profile ?? profile;
+  const base = { node: name, slot, gpu: slot, rate };
+  return listed === undefined || vendor === "none" ? base : { ...base, card: { kind, vendor, device: listed.device } };
+}
+
+/** A slot of a node. `reason`: why it gets no work of a job; undefined = it may. */
+interface JudgedSlot {
+  readonly slot: Slot;
+  readonly reason: string | undefined;
+}
+
+/** Returns every slot of a node, and why it gets no work of a job. */
+export function judgeSlots(node: Node, machine: MachineFacts, needs: JobRequirements): JudgedSlot[] {
+  const judged = listAllSlots(node, machine, needs).map((slot): JudgedSlot => {
+    const profile = slot.card === undefined ? undefined : findGroup(node, slot)?.profile;
+    return { slot, reason: findKindRefusal(needs, slot) ?? (profile && findProfileRefusal(profile, needs)) };
+  });
+  const fit = judged.flatMap(({ slot, reason }) => (reason === undefined ? [slot] : []));
+  const { gpus = 0 } = needs;
+  if (countMostAlike(fit) < gpus) return judged;
+  const tooFew = splitByKind(fit).filter(({ length }) => length < gpus);
+  return judged.map((one) => {
+    const few = tooFew.find((slots) => slots.includes(one.slot));
+    return few === undefined
+      ? one
+      : { ...one, reason: `needs.gpus is ${gpus}, it has ${few.length} of ${one.slot.card?.kind}` };
+  });
 }
 
 /** Returns why a slot is of the wrong kind for a job; undefined = it is not. */
-export function findKindRefusal(needs: JobRequirements, slot: Slot): string | undefined {
+function findKindRefusal(needs: JobRequirements, slot: Slot): string | undefined {
   const isGpu = slot.gpu !== undefined;
   const wanted = takesGpu(needs);
   if (wanted === undefined || wanted === isGpu) return undefined;
@@ -109,7 +143,7 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
 }
 
 /** Returns the environment that tells a program how much GPU memory it may use. */
-export function gpuMemoryEnvironment({ vram, memoryFraction }: Node["profile"], slot: Slot): Record<string, string> {
+export function gpuMemoryEnvironment({ vram, memoryFraction }: Profile, slot: Slot): Record<string, string> {
   if (slot.gpu === undefined || vram === undefined || memoryFraction === undefined) return {};
   return {
     MUSTER_GPU_MEMORY: `${Math.floor(vram * memoryFraction)}`,

@@ -1,4 +1,5 @@
 import type { Chunk } from "../../job/job.js";
+import { countMostAlike, splitByKind } from "./gpukinds.js";
 import type { Pool } from "./pool.js";
 import { isUsable, type NodeState, type SlotState } from "./slotstate.js";
 
@@ -19,23 +20,35 @@ export class SlotGroups {
     const tooSmall = new Set<NodeState>();
     const first = this.pool.freeSlots.findBest(undefined, ({ home }) => {
       if (tooSmall.has(home)) return false;
-      const isEnough = this.listIdle(home, suits).length >= width;
+      const isEnough = this.findIdleOn(home, width, suits) !== undefined;
       if (!isEnough) tooSmall.add(home);
       return isEnough;
     });
-    return first && this.listIdle(first.home, suits).slice(0, width);
+    return first && this.findIdleOn(first.home, width, suits);
   }
 
-  private listIdle({ slots }: NodeState, suits: (slot: SlotState) => boolean): SlotState[] {
-    return slots.filter(
-      (slot) => slot.gpu !== undefined && slot.load === 0 && this.pool.mayTakeWork(slot) && suits(slot),
+  private findIdleOn(
+    { slots }: NodeState,
+    width: number,
+    suits: (slot: SlotState) => boolean,
+  ): SlotState[] | undefined {
+    return findAlike(
+      slots.filter((slot) => slot.load === 0 && this.pool.mayTakeWork(slot) && suits(slot)),
+      width,
     );
   }
 }
 
-/** Whether a node has `width` usable GPU slots beside `except`. */
+/** Returns `width` GPU slots of one kind, the fastest kind that has as many; undefined = none has. All are of one node. */
+function findAlike(slots: readonly SlotState[], width: number): SlotState[] | undefined {
+  const kinds = splitByKind(slots).filter(({ length }) => length >= width);
+  const rateOf = ([first]: SlotState[]) => first?.rateEstimate.rate ?? 0;
+  return kinds.sort((a, b) => rateOf(b) - rateOf(a))[0]?.slice(0, width);
+}
+
+/** Whether a node has `width` usable GPU slots of one kind beside `except`. */
 export function hasGroup(pool: Pool, width: number, except: SlotState): boolean {
   return [...pool.nodes.values()].some(
-    ({ slots }) => slots.filter((slot) => slot !== except && slot.gpu !== undefined && isUsable(slot)).length >= width,
+    ({ slots }) => countMostAlike(slots.filter((slot) => slot !== except && isUsable(slot))) >= width,
   );
 }

@@ -21,7 +21,9 @@ class Slot:
     def __init__(self, number: int):
         self.number = number
         self.env: dict[bytes, bytes] = {}
-        self.gpu: int | None = None
+        self.defaults: dict[bytes, bytes] = {}  # environment that an attempt's own overrides
+        self.gpu: int | None = None  # its index among the cards of its vendor
+        self.vendor: str | None = None
         self.lock: NodeLock | None = None
         self.is_cpu = False  # whether the lock is a CPU slot's
         self.queue: Deque[Attempt] = deque()

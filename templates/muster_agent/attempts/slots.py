@@ -36,7 +36,8 @@ class SlotPool:
             self.locks.examined_at = now() + examine_seconds
         for setup in setups:
             slot = self.by_number.setdefault(setup["slot"], Slot(setup["slot"]))
-            slot.env, slot.gpu = env_to_bytes(setup["env"]), setup.get("gpu")
+            slot.env, slot.defaults = env_to_bytes(setup["env"]), env_to_bytes(setup.get("defaults", {}))
+            slot.gpu, slot.vendor = setup.get("gpu"), setup.get("vendor")
             if slot.lock is None and setup.get("lock"):
                 name = slot_lock_name(setup["lock"], self.boot)
                 slot.lock = self.locks.make(name)
@@ -52,10 +53,6 @@ class SlotPool:
     def slots_of(self, attempt: Attempt) -> list[Slot]:
         """In the order of their numbers."""
         return [self.by_number[number] for number in attempt.slots]
-
-    def gpus_of(self, attempt: Attempt) -> list[int]:
-        """The indices of its GPUs; empty on a CPU slot."""
-        return [slot.gpu for slot in self.slots_of(attempt) if slot.gpu is not None]
 
     def has_slots(self, attempt: Attempt) -> bool:
         return all(number in self.by_number for number in attempt.slots)

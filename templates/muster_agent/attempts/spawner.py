@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 
-from ..gpu.cards import BINDING_VARIABLES
+from ..gpu.card_set import join_bindings, list_gpus
 from ..processes.process_table import RESET_SIGNALS, kill
 from ..state.saved_states import SavedStates
 from ..state.state_folder import lay_out
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import selectors
 
-    from ..gpu.cards import Cards
+    from ..gpu.card_set import CardSet
     from ..settings import Settings
     from .attempt import Attempt
     from ..workspace.copy_pool import CopyPool
@@ -42,7 +42,7 @@ class Spawner:
     """Prepares folders and starts programs in them. `action`: what it is doing, for an error message."""
 
     def __init__(
-        self, settings: Settings, root_fd: int, copies: CopyPool, slots: SlotPool, cards: Cards, selector: selectors.BaseSelector
+        self, settings: Settings, root_fd: int, copies: CopyPool, slots: SlotPool, cards: CardSet, selector: selectors.BaseSelector
     ):
         self.settings, self.root_fd, self.copies, self.selector = settings, root_fd, copies, selector
         self.slots, self.cards = slots, cards
@@ -149,12 +149,12 @@ class Spawner:
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec, key = attempt.program, tuple(attempt.slots)
-        attempt.cards = self.cards.describe(self.slots.gpus_of(attempt))
+        attempt.cards = self.cards.describe(self.slots.slots_of(attempt))
         base = spec.environments.get(key)
         if base is None:
             base = spec.environments[key] = self.slot_environment(slot, attempt)
         env = base.copy()
-        env.update(self.cards.binding(self.slots.gpus_of(attempt)))
+        env.update(self.cards.binding(self.slots.slots_of(attempt)))
         if spec.tty:
             env.setdefault(b"TERM", b"xterm")
         env.update(describe_chunk(self.settings.root, attempt))
@@ -162,14 +162,14 @@ class Spawner:
 
     def slot_environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         """What all attempts of a spec on the same slots have in common."""
-        spec, gpus = attempt.program, self.slots.gpus_of(attempt)
+        spec, slots = attempt.program, self.slots.slots_of(attempt)
+        gpus = list_gpus(slots)
         base = dict(self.settings.base_env)
+        base.update(slot.defaults)
         base.update(spec.env)
         base.update(slot.env)
         if len(gpus) > 1:
-            for name in BINDING_VARIABLES.values():
-                if name in slot.env:
-                    base[name] = b",".join(one.env[name] for one in self.slots.slots_of(attempt))
+            base.update(join_bindings(slots))
         if spec.threads is not None:
             add_thread_count(base, spec.threads)
         base[b"MUSTER_SLOT"] = b"%d" % slot.number

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..attempts.warm_worker import WarmWorker
     from ..connection.server import Server
     from ..processes.scripts import ScriptResult, ScriptRunner
+    from .card_set import CardSet
     from .cards import Cards
 
 MARGIN_MIB = 256  # over what was used before the first chunk
@@ -32,10 +33,10 @@ MAX_NAMED_HOLDERS = 4
 
 
 class Card:
-    """A slot's GPU. `unfit_since`: None while it is fit. `reports`: 1 once it was reported as unfit, 2 once as lasting."""
+    """A slot's GPU. `cards`: it is one of these. `unfit_since`: None while it is fit. `reports`: 1 once it was reported as unfit, 2 once as lasting."""
 
-    def __init__(self, slot: Slot, pci: str, query: VramQuery | None):
-        self.slot, self.pci, self.query = slot, pci, query
+    def __init__(self, slot: Slot, pci: str, cards: Cards, query: VramQuery | None):
+        self.slot, self.pci, self.cards, self.query = slot, pci, cards, query
         self.baseline_mib: int | None = None
         self.fit_at = -inf  # when the last check began that found it fit
         self.last_used = 0.0
@@ -45,11 +46,16 @@ class Card:
         self.report_at = self.next_check = inf
 
 
+def can_measure(cards: Cards, pci: str) -> bool:
+    """Whether the used memory of a card can be read. For NVIDIA only the first query shows it."""
+    return cards.vendor == "nvidia" or os.path.exists(AMD_USED_FILE.format(pci))
+
+
 class CardHealth:
     """`unfit`: cards that get no chunk now. The agent reports to the coordinator those that its chunks should not wait for."""
 
     def __init__(
-        self, selector: selectors.BaseSelector, cards: Cards, slots: SlotPool, runner: ScriptRunner, server: Server
+        self, selector: selectors.BaseSelector, cards: CardSet, slots: SlotPool, runner: ScriptRunner, server: Server
     ):
         self.cards, self.slots, self.runner, self.server = cards, slots, runner, server
         self.shell = VramShell(selector, runner.reaper, self.shell_answered, self.query_separately)
@@ -61,25 +67,31 @@ class CardHealth:
     def set_up(self) -> None:
         """Takes the cards of the slots, once they are known, and queries all of them once. Later AMD's are queried one by one: by
         the shell while they are fit, by a process each when they are not, so that a hanging driver affects no other card."""
-        slots = [slot for slot in self.slots.by_number.values() if slot.number not in self.by_slot]
-        cards = [(slot, self.cards.address(slot.gpu)) for slot in slots]
-        scripts = {pci: used_script(self.cards.vendor, pci) for _, pci in cards if pci and self.can_measure(pci)}
-        common = VramQuery(self.runner, "\n".join(sorted(set(scripts.values()))), self.query_answered)
-        for slot, pci in cards:
-            if pci:
-                self.by_slot[slot.number] = Card(slot, pci, self.make_query(scripts.get(pci), common))
-        if scripts:
-            common.start()
+        for vendor, cards in self.cards.by_vendor.items():
+            slots = [slot for slot in self.slots.by_number.values() if slot.vendor == vendor and slot.number not in self.by_slot]
+            self.take(cards, slots)
         self.report()
 
-    def make_query(self, script: str | None, common: VramQuery) -> VramQuery | None:
-        if script is None:
-            return None
-        return VramQuery(self.runner, script, self.query_answered) if self.cards.vendor == "amd" else common
+    def take(self, cards: Cards, slots: list[Slot]) -> None:
+        """Takes slots whose GPUs are among these cards."""
+        places = [(slot, cards.address(slot.gpu)) for slot in slots]
+        scripts = {pci: used_script(cards.vendor, pci) for _, pci in places if pci and can_measure(cards, pci)}
+        common = self.make_query(cards, "\n".join(sorted(set(scripts.values()))))
+        for slot, pci in places:
+            if pci:
+                script = scripts.get(pci)
+                own = common if cards.vendor == "nvidia" else self.make_query(cards, script or "")
+                self.by_slot[slot.number] = Card(slot, pci, cards, own if script else None)
+        if scripts:
+            common.start()
 
-    def can_measure(self, pci: str) -> bool:
-        """Whether the used memory of a card can be read. For NVIDIA only the first query shows it."""
-        return self.cards.vendor == "nvidia" or os.path.exists(AMD_USED_FILE.format(pci))
+    def make_query(self, cards: Cards, script: str) -> VramQuery:
+        def answered(query: VramQuery, asked_at: float, result: ScriptResult) -> None:
+            found = parse_used(result["stdout"])
+            cards.learn(found, parse_lost(result["stdout"] + result["stderr"]))
+            self.query_answered(query, asked_at, result)
+
+        return VramQuery(self.runner, script, answered)
 
     def attempt_ended(self, attempt: Attempt) -> None:
         for number in attempt.slots:
@@ -100,12 +112,12 @@ class CardHealth:
             return True
         if card.unfit_since is not None:
             return False
-        if not self.cards.is_present(card.pci):
+        if not card.cards.is_present(card.pci):
             self.mark_unfit(card, "not on the PCI bus any more", now())
             return False
         if card.query is None or self.is_recently_checked(card, card.query):
             return True
-        if self.cards.vendor == "amd":
+        if card.cards.vendor == "amd":
             self.shell.ask(card.pci)
         else:
             card.query.start()
@@ -128,11 +140,10 @@ class CardHealth:
 
     def is_idle_since(self, card: Card, asked_at: float) -> bool:
         """Whether the answer to a question of that time says anything about a card's fitness."""
-        return card.slot.current is None and card.last_used <= asked_at and self.cards.is_present(card.pci)
+        return card.slot.current is None and card.last_used <= asked_at and card.cards.is_present(card.pci)
 
     def query_answered(self, query: VramQuery, asked_at: float, result: ScriptResult) -> None:
         found = parse_used(result["stdout"])
-        self.cards.learn(found, parse_lost(result["stdout"] + result["stderr"]))
         for card in self.by_slot.values():
             if (card.query is query or card.pci in found) and self.is_idle_since(card, asked_at):
                 used_mib = found[card.pci][0] if card.pci in found else None
@@ -141,7 +152,7 @@ class CardHealth:
     def judge(self, card: Card, asked_at: float, used_mib: int | None, error: str | None) -> None:
         """Decides whether a card is fit. Where the file of an AMD card cannot be read, the card is to blame; where NVIDIA's tool,
         which queries all cards, does not answer, none is."""
-        if used_mib is None and error and self.cards.vendor == "amd":
+        if used_mib is None and error and card.cards.vendor == "amd":
             return self.mark_unfit(card, "its used memory cannot be read: " + error, now())
         worker = card.slot.worker
         if worker is not None:
@@ -195,7 +206,7 @@ class CardHealth:
                 self.report_card(card)
 
     def check(self, card: Card) -> None:
-        if not self.cards.is_present(card.pci):
+        if not card.cards.is_present(card.pci):
             return
         if card.query:
             card.query.start()
@@ -206,10 +217,10 @@ class CardHealth:
         """Reports an unfit card: the first time with the processes that hold its memory, the second time as lasting."""
         card.reports += 1
         card.report_at = now() + LASTING_AFTER_SECONDS if card.reports == 1 else inf
-        if card.reports > 1 or self.holders.deadline is not None or not self.cards.is_present(card.pci):
+        if card.reports > 1 or self.holders.deadline is not None or not card.cards.is_present(card.pci):
             return self.report()
         self.holders_of = card
-        self.holders.start([holders_script(self.cards.vendor, card.pci)], TIMEOUT_SECONDS)
+        self.holders.start([holders_script(card.cards.vendor, card.pci)], TIMEOUT_SECONDS)
 
     def holders_found(self, results: list[ScriptResult]) -> None:
         names = ", ".join(results[0]["stdout"].split("\n")[:MAX_NAMED_HOLDERS]).strip(", ")

@@ -1,4 +1,4 @@
-"""The GPUs of this node, by PCI address: once a GPU is lost, the indices of the others shift."""
+"""The GPUs of this node that are of one vendor, by PCI address: once a GPU is lost, the indices of the others shift."""
 from __future__ import annotations
 
 import os
@@ -20,8 +20,8 @@ class Cards:
     vendor's runtime numbers, such as the graphics of a processor. `uuids`: by address. `lost`: addresses that are on the bus, yet
     cannot be used by programs, according to NVIDIA's tool."""
 
-    def __init__(self) -> None:
-        self.vendor = ""
+    def __init__(self, vendor: str):
+        self.vendor = vendor
         self.pci: list[str] = []
         self.others: list[str] = []
         self.uuids: dict[str, str] = {}
@@ -29,14 +29,13 @@ class Cards:
         self.absent: set[str] = set()
         self.next_check = 0.0
 
-    def set_up(self, vendor: str, addresses: list[str]) -> None:
+    def set_up(self, addresses: list[str]) -> None:
         """`addresses`: those that the coordinator knows; where it knows none, those on the bus."""
-        self.vendor = vendor
-        on_bus = list_bus(vendor)
-        found = addresses or leave_out_integrated(vendor, on_bus)
+        on_bus = list_bus(self.vendor)
+        found = addresses or leave_out_integrated(self.vendor, on_bus)
         if len(found) > len(self.pci):
             self.pci = found
-        numbered = list_compute_devices() if vendor == "amd" else None
+        numbered = list_compute_devices() if self.vendor == "amd" else None
         self.others = [one for one in on_bus if one not in self.pci and (numbered is None or one in numbered)]
 
     def address(self, gpu: int | None) -> str | None:

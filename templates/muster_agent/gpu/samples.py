@@ -109,7 +109,7 @@ class AmdCard(Source):
             return self.folder + "hwmon/"
 
     def figures(self) -> Figures:
-        return {"pci": self.pci, "age": round(now() - self.looked_at, 1), **self.last}
+        return {"pci": self.pci, "vendor": "amd", "age": round(now() - self.looked_at, 1), **self.last}
 
 
 class NvidiaTool(Source):
@@ -156,7 +156,7 @@ class NvidiaTool(Source):
 
     def figures(self) -> list[Figures]:
         rows = sorted(self.rows.items())
-        return [{"pci": pci, "age": round(now() - seen_at, 1), **figures} for pci, (seen_at, figures) in rows]
+        return [{"pci": pci, "vendor": "nvidia", "age": round(now() - seen_at, 1), **figures} for pci, (seen_at, figures) in rows]
 
     def stop(self) -> None:
         if self.child is not None and self.child.poll() is None:

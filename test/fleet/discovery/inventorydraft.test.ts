@@ -60,8 +60,13 @@ t.test("what it writes is an inventory with the machines, their GPUs and how the
     pci: ["0000:03:00.0", "0000:0a:00.0"],
   });
   t.match(rig, { profile: { name: "rx6600", vram: 8 * 2 ** 30 }, env: { HSA_OVERRIDE_GFX_VERSION: "10.3.0" } });
-  t.match(rig2, { name: "rig2", host: "rig2", gpus: 1, profile: { name: "rx6600" } });
-  t.match(text, /# Not used: 1 × GTX 1060; a node has one profile\./);
+  t.match(rig2, {
+    ...{ name: "rig2", host: "rig2", gpus: 2 },
+    gpuGroups: [
+      { profile: { name: "rx6600" }, count: 1, pci: ["0000:03:00.0"] },
+      { profile: { name: "gtx1060" }, count: 1, pci: ["0000:04:00.0"] },
+    ],
+  });
   t.match(cpu, { name: "cpu", gpus: undefined });
 });
 
@@ -104,4 +109,22 @@ t.test("what a hostile machine calls itself stays a value", async (t) => {
   t.same(others, []);
   t.match(node!.name, /^[A-Za-z0-9_.-]+$/);
   t.equal(typeof node!.profile.model, "string");
+});
+
+t.test("kinds that PCI addresses cannot tell apart, and the graphics of processors, are not used", async (t) => {
+  const nameless = (model: string): Gpu => ({ ...card("nvidia", model, 1, 2 ** 30), pci: null });
+  const text = draft([
+    { request: { host: "a" }, facts: facts("a", [nameless("A100"), nameless("A100"), nameless("T4"), rx(3)]) },
+    { request: { host: "b" }, facts: facts("b", [card("nvidia", "T4", 1, 2 ** 30), { ...rx(3), integrated: true }]) },
+  ]);
+  const [a, b] = parse(text);
+  t.same(
+    a!.gpuGroups?.map(({ profile, count }) => [profile.name, count]),
+    [
+      ["a100", 2],
+      ["rx6600", 1],
+    ],
+  );
+  t.match(text, /# Not used: 1 × T4; their PCI addresses are not known\./);
+  t.match(b, { gpus: 1, gpuGroups: undefined, profile: { name: "t4" } });
 });

@@ -22,7 +22,7 @@ function verify(capture: Capture): Sentences {
 function nodes(capture: Capture): { json: Sentences; text: string } {
   const gpuHealth = assessGpus(expectedGpus(capture), [], capture.answers);
   const node = { name: "rig", profile: { name: "p", vendor: capture.vendor }, tags: [] } as unknown as Node;
-  const look = { node, facts: { ...facts, tools: {} }, gpuHealth };
+  const look = { node, facts: { ...facts, tools: {} }, gpuHealth: [gpuHealth] };
   const health = buildNodesDocument([look]).nodes[0] as {
     gpuHealth?: { sick: Record<string, string>; toolError: string | null } | null;
   };

@@ -12,6 +12,8 @@ def load() -> Dict[str, Any]:
     """The set-up. Where its `tools` says so, the tool hangs, prints garbage or fails, and this call does not return."""
     with open(os.environ.get("LAB_GPUS", "/etc/lab-gpus.json")) as file:
         setup = json.load(file)
+    if "nvidia" in setup and os.path.basename(sys.argv[0]) == "nvidia-smi":
+        setup = {**setup["nvidia"], "first": setup["count"]}
     tools = setup.get("tools")
     if tools == "hang":
         time.sleep(1 << 31)
@@ -53,7 +55,7 @@ def has_fault(name: str) -> bool:
 def cards(setup: Dict[str, Any]) -> List[Dict[str, Any]]:
     """The cards on the bus, each with its index, its address as the kernel spells it, and whether it is sick."""
     return [
-        {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * index), "sick": index in setup.get("sick", [])}
+        {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * (setup.get("first", 0) + index)), "sick": index in setup.get("sick", [])}
         for index in range(setup["count"])
         if index not in setup.get("absent", [])
     ]

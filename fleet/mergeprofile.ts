@@ -1,0 +1,70 @@
+import type { Problem } from "../schemas/errors.js";
+import { parseShare, parseSize } from "../schemas/quantity.js";
+import type { KeyPath, Source } from "../schemas/source.js";
+import type { InventoryFile } from "../schemas/types.js";
+import type { Profile } from "./node.js";
+
+export type ProfileKeys = NonNullable<InventoryFile["profiles"]>[string];
+export type NodeKeys = NonNullable<InventoryFile["nodes"][string]>;
+
+/** The keys of the defaults, of a profile, or of a node. `path`: where they are in the file. */
+export interface InventoryLayer {
+  path: KeyPath;
+  keys: Omit<ProfileKeys & NodeKeys, "gpus"> & Pick<NodeKeys, "gpus">;
+}
+
+/** Returns the value of a key in the last layer that has it. */
+export function pickFrom<K extends keyof InventoryLayer["keys"]>(
+  layers: readonly InventoryLayer[],
+  key: K,
+): InventoryLayer["keys"][K] | undefined {
+  return layers.findLast(({ keys }) => keys[key] !== undefined)?.keys[key];
+}
+
+/** Merges what the layers say of GPUs into the profile called `name`; the last one is the node's own, whose `env` is no part of it. */
+export function mergeProfile(source: Source, layers: InventoryLayer[], name: string): Profile {
+  const pick = <K extends keyof InventoryLayer["keys"]>(key: K) => pickFrom(layers, key);
+  return {
+    name,
+    vendor: pick("vendor") ?? "none",
+    model: pick("model"),
+    vram: toBytes(pick("vram")),
+    memoryFraction: toShare(pick("memory_fraction")),
+    rate: pick("rate"),
+    env: mergeTexts(source, layers.slice(0, -1), "env"),
+    kernel: mergeTexts(source, layers, "kernel"),
+    limits: Object.assign({}, ...layers.map(({ keys }) => keys.limits ?? {})),
+  };
+}
+
+/** Returns the problem of layers that limit the share of a memory whose size they do not tell. */
+export function findFractionProblem(source: Source, layers: readonly InventoryLayer[]): Problem[] {
+  const limiting = layers.findLast(({ keys }) => keys.memory_fraction !== undefined);
+  if (limiting === undefined || pickFrom(layers, "vram") !== undefined) return [];
+  const path = [...limiting.path, "memory_fraction"];
+  const message = `${path.join(".")}: the memory of the GPU is not known`;
+  return [{ ...source.positionOf(path), message, hint: "add vram, e.g. vram: 8GiB" }];
+}
+
+/** Merges the mapping `key` of all layers, later ones over earlier ones. Values are as the file writes them. */
+export function mergeTexts(
+  source: Source,
+  layers: readonly InventoryLayer[],
+  key: "env" | "kernel",
+): Record<string, string> {
+  const merged: Record<string, string> = {};
+  for (const { path, keys } of layers) {
+    for (const name of Object.keys(keys[key] ?? {})) merged[name] = source.text([...path, key, name]);
+  }
+  return merged;
+}
+
+function toShare(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseShare(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
+
+function toBytes(value: unknown): number | undefined {
+  const parsed = value === undefined ? undefined : parseSize(value);
+  return parsed?.ok ? parsed.value : undefined;
+}
