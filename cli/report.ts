@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { basename, relative } from "node:path";
+import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { readPipelineHistory } from "../executor/pipeline/pipelinehistory.js";
 import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
@@ -11,9 +11,11 @@ import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { explainReadError } from "./explainreaderror.js";
 import type { CommonOptions } from "./options.js";
 import { serveReport } from "./reportserver.js";
 import { requireRunDirectory } from "./rundirectory.js";
+import { ServedRun } from "./servedrun.js";
 
 export interface ReportOptions extends CommonOptions {
   /** Write an HTML page to this file instead of printing. */
@@ -44,16 +46,9 @@ async function serve(path: string, options: ReportOptions, writers: Writers): Pr
   if (options.html !== undefined || options.json)
     throw new UsageError("--serve excludes --html and --json", "Write the page with --html, or serve it.");
   const port = parsePort(options.serve === true ? "0" : (options.serve ?? "0"));
-  const render = async () => {
-    try {
-      if (isPipelineRun(path)) return renderPipelinePage(await readPipelineHistory(path, Date.now()));
-      return renderHistoryPage(await readRunHistory(path, Date.now()));
-    } catch (error) {
-      throw explainReadError(error);
-    }
-  };
-  await render();
-  return serveReport(basename(path), port, render, writers);
+  const run = new ServedRun(path);
+  await run.renderPage();
+  return serveReport(run, port, writers);
 }
 
 function parsePort(text: string): number {
@@ -108,13 +103,4 @@ function writePage(file: string, text: string): void {
       next: "Name another file with --html.",
     });
   }
-}
-
-/** Turns an error of a system call on the run directory into a MusterError. Returns any other error as it is. */
-function explainReadError(error: unknown): unknown {
-  const { code, syscall, path } = error as NodeJS.ErrnoException;
-  if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
-  return new MusterError("NOT_READ", `cannot read ${path ?? "the run directory"} (${code})`, {
-    next: "Check its owner and mode, or run muster as the user that ran the job.",
-  });
 }
