@@ -27,6 +27,8 @@ interface ExecOptions extends CommonOptions {
 }
 
 const CAP_BYTES = 16 << 20;
+/** The exit code for a program that there is not. */
+const NOT_FOUND = 127;
 const STREAM_NAMES = { stdout: "out", stderr: "err" } as const;
 
 /**
@@ -66,6 +68,8 @@ function printOutcomes(outcomes: CommandOutcome[], options: ExecOptions, writers
   if (options.json) return writers.out(formatJson(buildCommandDocument(outcomes), 2));
   const shown = options.quiet ? outcomes.filter((outcome) => !isSuccess(outcome)) : outcomes;
   if (!options.stream && shown.length > 0) writers.out(formatCommandOutcomes(shown));
+  if (outcomes.some((one) => "value" in one && one.value.kind === "exit" && one.value.code === NOT_FOUND))
+    writers.err("exec runs a program without a shell; with one: muster exec -- sh -c 'cd /tmp && ls | wc -l'");
   if (options.stream) for (const line of shown.flatMap((one) => formatFailedCommand(one) ?? [])) writers.err(line);
 }
 

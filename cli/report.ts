@@ -11,6 +11,7 @@ import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { describeSystemError } from "../schemas/systemerror.js";
 import { explainReadError } from "./explainreaderror.js";
 import type { CommonOptions } from "./options.js";
 import { serveReport } from "./reportserver.js";
@@ -90,7 +91,7 @@ function findOnlyRun(): string {
   const problem = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
   throw new UsageError(
     `report: ${problem}; name one`,
-    paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`,
+    paths.length === 0 ? undefined : `For example muster report ${relative(process.cwd(), paths.at(-1)!)}.`,
   );
 }
 
@@ -98,8 +99,9 @@ function writePage(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new MusterError("NOT_WRITTEN", `cannot write ${file} (${code})`, {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such folder" : (describeSystemError(error)?.reason ?? code);
+    throw new MusterError("NOT_WRITTEN", `cannot write the page: ${file}: ${reason}`, {
       next: "Name another file with --html.",
     });
   }
