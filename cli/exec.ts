@@ -29,6 +29,7 @@ interface ExecOptions extends CommonOptions {
 const CAP_BYTES = 16 << 20;
 /** The exit code for a program that there is not. */
 const NOT_FOUND = 127;
+const SHELL = /(^|\/)[a-z]*sh$/;
 const STREAM_NAMES = { stdout: "out", stderr: "err" } as const;
 
 /**
@@ -61,6 +62,8 @@ export async function exec(command: string[], options: ExecOptions, writers: Wri
   interrupt.release();
   printer.end();
   printOutcomes(outcomes, options, writers);
+  if (!options.json && !SHELL.test(command[0]!) && outcomes.some(isMissingProgram))
+    writers.err("exec runs a program without a shell; with one: muster exec -- sh -c 'cd /tmp && ls | wc -l'");
   return interrupt.exitStatus() ?? exitStatusOf(outcomes);
 }
 
@@ -68,9 +71,11 @@ function printOutcomes(outcomes: CommandOutcome[], options: ExecOptions, writers
   if (options.json) return writers.out(formatJson(buildCommandDocument(outcomes), 2));
   const shown = options.quiet ? outcomes.filter((outcome) => !isSuccess(outcome)) : outcomes;
   if (!options.stream && shown.length > 0) writers.out(formatCommandOutcomes(shown));
-  if (outcomes.some((one) => "value" in one && one.value.kind === "exit" && one.value.code === NOT_FOUND))
-    writers.err("exec runs a program without a shell; with one: muster exec -- sh -c 'cd /tmp && ls | wc -l'");
   if (options.stream) for (const line of shown.flatMap((one) => formatFailedCommand(one) ?? [])) writers.err(line);
+}
+
+function isMissingProgram(outcome: CommandOutcome): boolean {
+  return "value" in outcome && outcome.value.kind === "exit" && outcome.value.code === NOT_FOUND;
 }
 
 function exitStatusOf(outcomes: CommandOutcome[]): number {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
 import { replayRun } from "../executor/run/record/replay.js";
@@ -52,7 +52,8 @@ function explainNone(path: string): string {
   const { state, live } = readRunStatus(path, Date.now());
   const failed = state === "running" ? (live?.chunks.failed ?? 0) : 0;
   if (failed === 0) return "no chunk has failed";
-  return `${pluralize(failed, "chunk")} failed; they are named here once the next chunk is done, and ${join(path, "logs")} has what they printed`;
+  const where = relative(process.cwd(), join(path, "logs"));
+  return `${pluralize(failed, "chunk")} failed, to be named here once another chunk is done; what was printed is in ${where}`;
 }
 
 /** Returns those failures that happened on nodes that `--node` selects. */

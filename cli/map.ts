@@ -50,8 +50,9 @@ export async function map(words: string[], options: MapOptions, writers: Writers
   };
   const path = folders.chooseRun(options.out, name, options.fresh === true, format);
   const file = join(path, MAP_FILE);
+  const text = format(path);
   const isNew = mkdirSync(path, { recursive: true }) !== undefined;
-  writeFileSync(file, format(path));
+  writeFileSync(file, text);
   if (!options.quiet && !options.json) {
     writers.err(`${pluralize(tasks.length, "task")}; the job: ${relative(folders.cwd, file)}`);
     for (const note of describeOthers(texts, folders)) writers.err(note);

@@ -60,10 +60,11 @@ function lastTryOf(earlier: number[], record: ChunkRecord | undefined): number {
 
 function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): UsageError {
   const isRunning = isRunDirectory(path) && readRunStatus(path, Date.now()).state === "running";
-  if (known.length === 0) return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `muster status ${run}`);
+  const follow = isRunning ? `muster logs ${quote(run)} ${quote(chunk)} -f shows what a running chunk prints. ` : "";
+  if (known.length === 0)
+    return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `${follow}muster status ${quote(run)}`);
   const others = `${pluralize(known.length, "chunk")} printed something, for example ${known[0]}.`;
   const running = isRunning ? ", or has not ended yet" : "";
-  const follow = isRunning ? `muster logs ${quote(run)} ${quote(chunk)} -f shows what a running chunk prints. ` : "";
   return new UsageError(
     `${run}: chunk "${chunk}" does not exist or has printed nothing${running}`,
     `${follow}${suggest(chunk, known) ?? others}`,
