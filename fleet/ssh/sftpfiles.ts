@@ -9,11 +9,13 @@ import { SftpRequests } from "./sftprequests.js";
 import type { SshConnection } from "./sshconnection.js";
 import type { SshTimeouts } from "./timeouts.js";
 import { upload } from "./upload.js";
+import { UploadWindow } from "./uploadwindow.js";
 
 /** Files of a node over one SFTP channel. */
 export class SftpFiles implements Files {
   private readonly requests: SftpRequests;
   private readonly stall: number;
+  private readonly uploadWindow = new UploadWindow();
 
   constructor(node: string, connection: SshConnection, sftp: SFTPWrapper, timeouts: SshTimeouts) {
     this.requests = new SftpRequests(node, connection, sftp, timeouts.requestSeconds);
@@ -48,7 +50,8 @@ export class SftpFiles implements Files {
   }
 
   upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
-    return upload(this.requests, local, remote, mode, this.stall);
+    const { requests, uploadWindow: window, stall } = this;
+    return upload({ requests, window, stall }, local, remote, mode);
   }
 
   download(remote: string, local: string, limit: number): Promise<{ size: number; sha256: string }> {

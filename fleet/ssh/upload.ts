@@ -7,21 +7,29 @@ import { readFreeBytes } from "./freespace.js";
 import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
 import { openUploadSource, type UploadSource } from "./uploadsource.js";
+import type { UploadWindow } from "./uploadwindow.js";
 
 const STEP = "write";
 
+/** How files reach a node. `window`: shared by all uploads of the channel; `stall`: seconds without progress after which one fails. */
+export interface UploadChannel {
+  readonly requests: SftpRequests;
+  readonly window: UploadWindow;
+  readonly stall: number;
+}
+
 /** Copies a local file, or bytes, to a temporary name beside `remote` on the node, then renames it; see `Files.upload`. */
 export async function upload(
-  requests: SftpRequests,
+  channel: UploadChannel,
   local: string | Buffer,
   remote: string,
   mode: number,
-  stall: number,
 ): Promise<void> {
+  const { requests } = channel;
   const file = await openUploadSource(local);
   const temporary = `${remote}.${randomBytes(6).toString("hex")}.part`;
   try {
-    await writeTemporary(requests, file, { remote, temporary, mode, stall });
+    await writeTemporary(channel, file, { remote, temporary, mode });
     await replace(requests, temporary, remote);
   } catch (error) {
     const explained = await explainUploadError(requests, file, remote, error);
@@ -36,19 +44,19 @@ interface UploadTarget {
   remote: string;
   temporary: string;
   mode: number;
-  stall: number;
 }
 
 async function writeTemporary(
-  requests: SftpRequests,
+  channel: UploadChannel,
   file: UploadSource,
-  { remote, temporary, mode, stall }: UploadTarget,
+  { remote, temporary, mode }: UploadTarget,
 ): Promise<void> {
+  const { requests } = channel;
   const handle = await requests.request<Buffer>(STEP, remote, (sftp, done) =>
     sftp.open(temporary, "wx", { mode }, done),
   );
   try {
-    await sendBlocks(requests, file, remote, handle, stall);
+    await sendBlocks(channel, file, remote, handle);
     // chmod, because of the node's umask; fsync, so that the content is on disk before the rename.
     await requests.run(STEP, remote, (sftp, done) => sftp.fchmod(handle, mode, done));
     await requests.requestExtension<unknown>(STEP, remote, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
@@ -60,24 +68,24 @@ async function writeTemporary(
 }
 
 async function sendBlocks(
-  requests: SftpRequests,
+  { requests, window, stall }: UploadChannel,
   file: UploadSource,
   remote: string,
   handle: Buffer,
-  stall: number,
 ): Promise<void> {
   const size = await file.size();
   const pool = new BlockPool();
+  const sendBlock = async (offset: number, length: number) => {
+    const block = pool.take(length);
+    const bytesRead = await file.read(block, length, offset);
+    if (bytesRead < length)
+      throw requests.createError("FILE", STEP, remote, "the local file became shorter during the upload");
+    await writeBlock(requests, remote, handle, block, offset);
+    pool.release(block);
+  };
   const writes = function* () {
     for (const [offset, length] of splitIntoBlocks(size)) {
-      yield async () => {
-        const block = pool.take(length);
-        const bytesRead = await file.read(block, length, offset);
-        if (bytesRead < length)
-          throw requests.createError("FILE", STEP, remote, "the local file became shorter during the upload");
-        await writeBlock(requests, remote, handle, block, offset);
-        pool.release(block);
-      };
+      yield () => window.run(() => sendBlock(offset, length));
     }
   };
   await runInWindow(writes(), () => {}, stall);

@@ -18,7 +18,7 @@ const MAX_CONCURRENT_PACKS = 2;
 /** How often a file is sent at most, if other bytes arrive than were hashed. */
 const MAX_SENDS = 3;
 /** How many files are uploaded to one node at the same time. */
-const MAX_CONCURRENT_UPLOADS = 16;
+const MAX_CONCURRENT_UPLOADS = 8;
 /** Space that staging leaves free on a node, for results. */
 const RESERVED_NODE_BYTES = 64 << 20;
 

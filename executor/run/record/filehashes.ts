@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Job, StagedFile } from "../../job/job.js";
 import type { HashMemory } from "./hashmemory.js";
@@ -14,8 +15,10 @@ export interface FileContent {
 
 /** How many files are hashed at the same time. */
 const MAX_CONCURRENT_HASHES = 8;
-/** Files up to this size are read at once, which takes a tenth of the time of a stream. */
+/** Files up to this size are read at once, which takes a tenth of the time of asynchronous reads. */
 const SMALL_FILE_BYTES = 64 << 10;
+/** Two buffers of this size take half of the time of a stream, which allocates memory for each of its pieces. */
+const BUFFER_BYTES = 512 << 10;
 
 /**
  * Returns the content of every file that a job stages, by its path on this machine. Reads each file once, and not at all where `memory`
@@ -62,6 +65,24 @@ export async function hashFile(path: string): Promise<FileContent> {
   const hash = createHash("sha256");
   const { size, mode } = statSync(path);
   if (size <= SMALL_FILE_BYTES) hash.update(readFileSync(path));
-  else for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
+  else await readThrough(path, (bytes) => hash.update(bytes));
   return { sha256: hash.digest("hex"), sizeBytes: size, mode: mode & 0o111 ? 0o755 : 0o644 };
+}
+
+/** Passes the bytes of a file to `take`, in order, while the next ones are being read. They are valid during the call only. */
+async function readThrough(path: string, take: (bytes: Buffer) => void): Promise<void> {
+  const file = await open(path);
+  try {
+    let [empty, full] = [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)];
+    let reading = file.read(empty, 0, BUFFER_BYTES);
+    for (;;) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) return;
+      [empty, full] = [full, empty];
+      reading = file.read(empty, 0, BUFFER_BYTES);
+      take(full.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
