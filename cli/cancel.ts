@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
 import { type CancelEvent, type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
@@ -69,7 +70,7 @@ function findOnlyUnfinishedRun(): string {
     throw new UsageError("cancel: there is no unfinished run here", "Name one: muster cancel RUN.");
   throw new UsageError(
     `cancel: there are ${pluralize(unfinished.length, "unfinished run")} here; name one`,
-    `For example muster cancel ${unfinished[0]}.`,
+    `For example muster cancel ${relative(process.cwd(), unfinished[0]!)}.`,
   );
 }
 

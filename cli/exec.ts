@@ -27,6 +27,9 @@ interface ExecOptions extends CommonOptions {
 }
 
 const CAP_BYTES = 16 << 20;
+/** The exit code for a program that there is not. */
+const NOT_FOUND = 127;
+const SHELL = /(^|\/)[a-z]*sh$/;
 const STREAM_NAMES = { stdout: "out", stderr: "err" } as const;
 
 /**
@@ -59,6 +62,8 @@ export async function exec(command: string[], options: ExecOptions, writers: Wri
   interrupt.release();
   printer.end();
   printOutcomes(outcomes, options, writers);
+  if (!options.json && !SHELL.test(command[0]!) && outcomes.some(isMissingProgram))
+    writers.err("exec runs a program without a shell; with one: muster exec -- sh -c 'cd /tmp && ls | wc -l'");
   return interrupt.exitStatus() ?? exitStatusOf(outcomes);
 }
 
@@ -67,6 +72,10 @@ function printOutcomes(outcomes: CommandOutcome[], options: ExecOptions, writers
   const shown = options.quiet ? outcomes.filter((outcome) => !isSuccess(outcome)) : outcomes;
   if (!options.stream && shown.length > 0) writers.out(formatCommandOutcomes(shown));
   if (options.stream) for (const line of shown.flatMap((one) => formatFailedCommand(one) ?? [])) writers.err(line);
+}
+
+function isMissingProgram(outcome: CommandOutcome): boolean {
+  return "value" in outcome && outcome.value.kind === "exit" && outcome.value.code === NOT_FOUND;
 }
 
 function exitStatusOf(outcomes: CommandOutcome[]): number {

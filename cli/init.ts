@@ -118,6 +118,6 @@ function writeNew(path: string, text: string): void {
   } catch (error) {
     const refusal = describeSystemError(error);
     if (refusal === undefined) throw error;
-    throw new MusterError("NOT_WRITTEN", `${path} ${refusal.reason}`);
+    throw new MusterError("NOT_WRITTEN", `${path} ${refusal.reason}`, { next: refusal.hint });
   }
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { gatherAllFacts, type NodeFacts } from "../fleet/allfacts.js";
@@ -65,7 +66,7 @@ function readClusterFile(file: string): HostRequest[] {
   } catch (error) {
     const refusal = describeSystemError(error);
     if (refusal === undefined) throw error;
-    throw new MusterError("INVALID_FILE", `${file} ${refusal.reason}`);
+    throw new MusterError("INVALID_FILE", `${file} ${refusal.reason}`, { next: refusal.hint });
   }
 }
 
@@ -78,12 +79,26 @@ async function askForHosts(writers: Writers): Promise<string[]> {
     known.length === 0 ? "For example: muster init inventory me@10.0.0.4 rig2" : `~/.ssh/config has: ${listed}`;
   if (!process.stdin.isTTY) throw new UsageError("init inventory: no hosts are named", example);
   if (known.length > 0) writers.err(`hosts of ~/.ssh/config: ${listed}`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question("hosts ([USER@]HOST[:PORT] or localhost), separated by spaces: ");
-  terminal.close();
-  const words = answer.split(/[\s,]+/).filter(Boolean);
+  const answer = await ask("hosts ([USER@]HOST[:PORT] or localhost), separated by spaces: ");
+  if (answer === undefined) writers.err("");
+  const words = (answer ?? "").split(/[\s,]+/).filter(Boolean);
   if (words.length === 0) throw new UsageError("init inventory: no hosts are named", example);
   return words;
+}
+
+/** Asks a question on the terminal. Resolves with undefined at Ctrl-D; Ctrl-C ends this process as in any program. */
+async function ask(question: string): Promise<string | undefined> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  terminal.once("SIGINT", () => {
+    terminal.close();
+    process.kill(process.pid, "SIGINT");
+  });
+  const closed = once(terminal, "close").then(() => undefined);
+  // A question that is left with Ctrl-D rejects, or is never answered, by the version of Node.js.
+  const answered = terminal.question(question).catch(() => undefined);
+  const answer = await Promise.race([answered, closed]);
+  terminal.close();
+  return answer;
 }
 
 /** A node with nothing but what is needed to reach it. */

@@ -1,6 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { LOG_STREAMS, type LogStream, listEarlierLogs } from "../executor/run/record/logfiles.js";
+import {
+  isChunkName,
+  LOG_STREAMS,
+  type LogStream,
+  listEarlierLogs,
+  locateLog,
+} from "../executor/run/record/logfiles.js";
 import { rejectSpecialFiles } from "../executor/run/record/specialfiles.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -65,12 +71,12 @@ function printLogs(chunk: string, files: Map<LogStream, string>, options: LogsOp
 
 /** Returns the files with the output of a chunk's last attempt. */
 function findLogs(path: string, chunk: string): Map<LogStream, string> {
-  return findStreams((stream) => join(path, "logs", `${chunk}.${stream}`));
+  return findStreams((stream) => locateLog(path, chunk, stream));
 }
 
 /** Returns the files with the output of one attempt of a chunk. */
 function findTryLogs(path: string, chunk: string, number: number): Map<LogStream, string> {
-  const earlier = findStreams((stream) => join(path, "logs/attempts", chunk, `${number}.${stream}`));
+  const earlier = findStreams((stream) => locateLog(path, chunk, stream, number));
   return earlier.size === 0 && number === findLastTry(path, chunk) ? findLogs(path, chunk) : earlier;
 }
 
@@ -83,9 +89,4 @@ function parseTry(word: string): number {
   if (!/^[1-9]\d{0,8}$/.test(word))
     throw new UsageError(`logs: --try ${word}: is not the number of an attempt`, "The first one is --try 1.");
   return Number(word);
-}
-
-/** Whether a word can be the name of a chunk, and so of a file in logs/. */
-function isChunkName(word: string): boolean {
-  return word !== "" && word !== "." && word !== ".." && !/[/\0]/.test(word);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { formatMapJob, listMapTasks, type MapTask, nameMapJob } from "../executor/job/map/mapjob.js";
 import { quote } from "../fleet/quote.js";
@@ -11,7 +11,7 @@ import { readMapValues, splitMapWords, type ValueOptions } from "./mapvalues.js"
 import type { RunCommandOptions } from "./options.js";
 import { performJob } from "./performjob.js";
 import { ResultPrinter } from "./resultprinter.js";
-import { loadJobFile } from "./run.js";
+import { type LoadedFile, loadJobFile } from "./run.js";
 
 /** The options of `muster map`. */
 export interface MapOptions extends RunCommandOptions, ValueOptions {
@@ -49,19 +49,24 @@ export async function map(words: string[], options: MapOptions, writers: Writers
     return formatMapJob({ ...request, keys }, tasks, program, describeJob(command, path, options));
   };
   const path = folders.chooseRun(options.out, name, options.fresh === true, format);
-  mkdirSync(path, { recursive: true });
   const file = join(path, MAP_FILE);
-  writeFileSync(file, format(path));
+  const text = format(path);
+  const isNew = mkdirSync(path, { recursive: true }) !== undefined;
+  writeFileSync(file, text);
   if (!options.quiet && !options.json) {
     writers.err(`${pluralize(tasks.length, "task")}; the job: ${relative(folders.cwd, file)}`);
     for (const note of describeOthers(texts, folders)) writers.err(note);
   }
-  return perform(file, tasks, { ...options, out: path, fresh: false }, writers);
+  const loaded = await loadJobFile(file, options).catch((error: unknown) => {
+    // Options that make no job leave nothing behind.
+    if (isNew) rmSync(path, { recursive: true });
+    throw error;
+  });
+  return perform(loaded, tasks, { ...options, out: path, fresh: false }, writers);
 }
 
-async function perform(file: string, tasks: MapTask[], options: MapOptions, writers: Writers): Promise<number> {
-  const loaded = await loadJobFile(file, options);
-  if (loaded.kind !== "job") throw new MusterError("INVALID_FILE", `${file} is not a job`);
+function perform(loaded: LoadedFile, tasks: MapTask[], options: MapOptions, writers: Writers): Promise<number> {
+  if (loaded.kind !== "job") throw new MusterError("INVALID_FILE", `${options.out} has no job`);
   const printsResults = options.output === undefined && !options.json;
   const ids = tasks.map(({ id }) => id);
   const results = new ResultPrinter(ids, loaded.job.results?.folder, options.keepOrder === true);

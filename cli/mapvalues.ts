@@ -12,6 +12,8 @@ import { readTextFile } from "../schemas/textfile.js";
 /** More tasks than that are a job file's work: one of kind `range` or `matrix` is lazy. */
 const MAX_TASKS = 1_000_000;
 
+const VALUE_SOURCES = "Add ::: VALUE..., --csv FILE or --count N, or pipe lines into it.";
+
 /** A command with its values, as they are on the command line. */
 export interface MapWords {
   command: string[];
@@ -60,7 +62,7 @@ export async function readMapValues(
   if (named.length > 1) throw new UsageError(`map: ${named.join(" and ")} exclude each other`);
   const numbers = count === undefined ? [] : [listNumbers(count)];
   const table = csv === undefined ? await readLists([...lists, ...numbers], isNulSeparated) : await readCsv(csv);
-  if (table.rows.length === 0) throw new UsageError("map: there are no values", "Nothing was run.");
+  if (table.rows.length === 0) throw new UsageError("map: there are no values", VALUE_SOURCES);
   const long = table.rows.find(({ values }) => values.some((value) => value.includes("\0")));
   if (long !== undefined) throw new UsageError(`map: value ${long.number} contains a NUL character`, "Add -0.");
   return table;
@@ -73,8 +75,7 @@ function listNumbers(count: string): string[] {
 }
 
 async function readLists(lists: readonly string[][], isNulSeparated: boolean): Promise<ValueTable> {
-  if (lists.length === 0 && process.stdin.isTTY)
-    throw new UsageError("map: there are no values", "Add ::: VALUE..., --csv FILE, or pipe lines into it.");
+  if (lists.length === 0 && process.stdin.isTTY) throw new UsageError("map: there are no values", VALUE_SOURCES);
   const sources = lists.length > 0 ? lists : [splitValues(await text(process.stdin), isNulSeparated)];
   const count = countCombinations(sources);
   if (count > MAX_TASKS)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type ChunkRecord, countLostLogs, readChunkRecord } from "../executor/run/record/chunkrecord.js";
 import { listEarlierLogs } from "../executor/run/record/logfiles.js";
 import { isRunDirectory, readRunStatus } from "../executor/run/record/runstatus.js";
+import { quote } from "../fleet/quote.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
@@ -59,12 +60,14 @@ function lastTryOf(earlier: number[], record: ChunkRecord | undefined): number {
 
 function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): UsageError {
   const isRunning = isRunDirectory(path) && readRunStatus(path, Date.now()).state === "running";
-  if (known.length === 0) return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `muster status ${run}`);
+  const follow = isRunning ? `muster logs ${quote(run)} ${quote(chunk)} -f shows what a running chunk prints. ` : "";
+  if (known.length === 0)
+    return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `${follow}muster status ${quote(run)}`);
   const others = `${pluralize(known.length, "chunk")} printed something, for example ${known[0]}.`;
-  const running = isRunning ? ", or runs: its output comes when it ends" : "";
+  const running = isRunning ? ", or has not ended yet" : "";
   return new UsageError(
     `${run}: chunk "${chunk}" does not exist or has printed nothing${running}`,
-    suggest(chunk, known) ?? others,
+    `${follow}${suggest(chunk, known) ?? others}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { basename, relative } from "node:path";
+import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { readPipelineHistory } from "../executor/pipeline/pipelinehistory.js";
 import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
@@ -11,9 +11,12 @@ import { formatRunStatus } from "../report/statustext.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
+import { describeSystemError } from "../schemas/systemerror.js";
+import { explainReadError } from "./explainreaderror.js";
 import type { CommonOptions } from "./options.js";
 import { serveReport } from "./reportserver.js";
 import { requireRunDirectory } from "./rundirectory.js";
+import { ServedRun } from "./servedrun.js";
 
 export interface ReportOptions extends CommonOptions {
   /** Write an HTML page to this file instead of printing. */
@@ -44,16 +47,9 @@ async function serve(path: string, options: ReportOptions, writers: Writers): Pr
   if (options.html !== undefined || options.json)
     throw new UsageError("--serve excludes --html and --json", "Write the page with --html, or serve it.");
   const port = parsePort(options.serve === true ? "0" : (options.serve ?? "0"));
-  const render = async () => {
-    try {
-      if (isPipelineRun(path)) return renderPipelinePage(await readPipelineHistory(path, Date.now()));
-      return renderHistoryPage(await readRunHistory(path, Date.now()));
-    } catch (error) {
-      throw explainReadError(error);
-    }
-  };
-  await render();
-  return serveReport(basename(path), port, render, writers);
+  const run = new ServedRun(path);
+  await run.renderPage();
+  return serveReport(run, port, writers);
 }
 
 function parsePort(text: string): number {
@@ -95,7 +91,7 @@ function findOnlyRun(): string {
   const problem = paths.length === 0 ? "there is no run here" : `there are ${paths.length} runs here`;
   throw new UsageError(
     `report: ${problem}; name one`,
-    paths.length === 0 ? undefined : `muster report ${paths.at(-1)}`,
+    paths.length === 0 ? undefined : `For example muster report ${relative(process.cwd(), paths.at(-1)!)}.`,
   );
 }
 
@@ -103,18 +99,10 @@ function writePage(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new MusterError("NOT_WRITTEN", `cannot write ${file} (${code})`, {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such folder" : (describeSystemError(error)?.reason ?? code);
+    throw new MusterError("NOT_WRITTEN", `cannot write the page: ${file}: ${reason}`, {
       next: "Name another file with --html.",
     });
   }
-}
-
-/** Turns an error of a system call on the run directory into a MusterError. Returns any other error as it is. */
-function explainReadError(error: unknown): unknown {
-  const { code, syscall, path } = error as NodeJS.ErrnoException;
-  if (error instanceof MusterError || code === undefined || syscall === undefined) return error;
-  return new MusterError("NOT_READ", `cannot read ${path ?? "the run directory"} (${code})`, {
-    next: "Check its owner and mode, or run muster as the user that ran the job.",
-  });
 }

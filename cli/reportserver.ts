@@ -1,19 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { LOGS_FOLDER } from "../report/page/loglinks.js";
 import { REPORT_NAME, renderShell, SHELL_POLICY, SHELL_SCRIPT, SHELL_SCRIPT_NAME } from "../report/served/shell.js";
 import type { Writers } from "../report/writers.js";
 import { MusterError } from "../schemas/errors.js";
 import { formatError } from "./errortext.js";
 import { handleInterrupt } from "./interrupt.js";
+import type { ServedRun } from "./servedrun.js";
 
 const HOST = "127.0.0.1";
 /** A report is rendered again after at least this time, and after so many times what rendering it took. */
 const MIN_AGE_MS = 1000;
 const MAX_RENDER_SHARE = 5;
-
-/** Renders a report, with the title of its run. */
-export type RenderReport = () => Promise<string>;
 
 interface RenderedReport {
   text: string;
@@ -23,19 +22,14 @@ interface RenderedReport {
 }
 
 /**
- * Serves a report on this machine until it is interrupted, and prints its address, which has a secret in it: other users of the machine
+ * Serves the report of a run, with the logs of its chunks, on this machine until it is interrupted, and prints its address, which has a secret in it: other users of the machine
  * cannot read the report. `port`: 0 = any that is free. Returns the exit status. Rejects with a MusterError where the port is not free.
  */
-export async function serveReport(
-  title: string,
-  port: number,
-  render: RenderReport,
-  writers: Writers,
-): Promise<number> {
-  const cache = new ReportCache(render);
+export async function serveReport(run: ServedRun, port: number, writers: Writers): Promise<number> {
+  const cache = new ReportCache(run);
   const base = `/${randomBytes(16).toString("hex")}/`;
   const server = createServer((request, response) => {
-    answer(request, response, base, title, cache).catch((error: unknown) => {
+    answer(request, response, base, run, cache).catch((error: unknown) => {
       respond(response, 500, "text/plain", formatError(error));
     });
   });
@@ -59,7 +53,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   base: string,
-  title: string,
+  run: ServedRun,
   cache: ReportCache,
 ): Promise<void> {
   // A page elsewhere whose name was made to mean this machine has another Host.
@@ -67,9 +61,11 @@ async function answer(
   const path = request.url ?? "";
   if (!isForUs || !path.startsWith(base)) return respond(response, 404, "text/plain", "there is no such page");
   if (request.method !== "GET" && request.method !== "HEAD") return respond(response, 405, "text/plain", "only GET");
-  switch (path.slice(base.length)) {
+  const name = path.slice(base.length);
+  if (name.startsWith(LOGS_FOLDER)) return answerLog(response, run, name.slice(LOGS_FOLDER.length));
+  switch (name) {
     case "":
-      return respond(response, 200, "text/html", renderShell(title), { "Content-Security-Policy": SHELL_POLICY });
+      return respond(response, 200, "text/html", renderShell(run.title), { "Content-Security-Policy": SHELL_POLICY });
     case SHELL_SCRIPT_NAME:
       return respond(response, 200, "text/javascript", SHELL_SCRIPT);
     case REPORT_NAME: {
@@ -82,11 +78,17 @@ async function answer(
   }
 }
 
+async function answerLog(response: ServerResponse, run: ServedRun, address: string): Promise<void> {
+  const log = await run.readLog(address);
+  if (log !== undefined) return respond(response, 200, "text/plain", log);
+  respond(response, 404, "text/plain", "there is no such log: the chunk has printed nothing, or has not ended yet");
+}
+
 function respond(
   response: ServerResponse,
   status: number,
   type: string,
-  text: string,
+  body: string | Buffer,
   headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, {
@@ -96,7 +98,7 @@ function respond(
     "X-Content-Type-Options": "nosniff",
     ...headers,
   });
-  response.end(text);
+  response.end(body);
 }
 
 /** Keeps the last report, so that many readers and quick ones cost no more than one. */
@@ -104,7 +106,7 @@ class ReportCache {
   private last: RenderedReport | undefined;
   private pending: Promise<RenderedReport> | undefined;
 
-  constructor(private readonly render: RenderReport) {}
+  constructor(private readonly run: ServedRun) {}
 
   async get(): Promise<RenderedReport> {
     if (this.last !== undefined && performance.now() < this.last.untilMs) return this.last;
@@ -116,7 +118,7 @@ class ReportCache {
 
   private async renderNow(): Promise<RenderedReport> {
     const began = performance.now();
-    const text = await this.render();
+    const text = await this.run.renderPage();
     const age = Math.max(MIN_AGE_MS, (performance.now() - began) * MAX_RENDER_SHARE);
     const tag = `"${createHash("sha256").update(text).digest("base64url")}"`;
     this.last = { text, tag, untilMs: performance.now() + age };

@@ -31,7 +31,7 @@ export async function run(
 }
 
 /** What FILE is: a pipeline, or a job with the nodes that it may run on. */
-type LoadedFile = { kind: "pipeline" } | ({ kind: "job" } & LoadedJob);
+export type LoadedFile = { kind: "pipeline" } | ({ kind: "job" } & LoadedJob);
 
 /** Loads a job. The file is read only once, because reading a large one takes seconds. */
 export async function loadJobFile(file: string, options: RunCommandOptions): Promise<LoadedFile> {

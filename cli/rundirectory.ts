@@ -1,7 +1,8 @@
 import { existsSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { findRuns, isRunDirectory } from "../executor/run/record/runstatus.js";
 import { UsageError } from "../schemas/errors.js";
+import { suggest } from "../schemas/suggest.js";
 import { describeSystemError } from "../schemas/systemerror.js";
 
 /** Returns the run directory with this path, or with this name in ./runs; undefined where there is neither. */
@@ -37,7 +38,11 @@ export function explainNoRun(pathOrName: string, otherwise: string): UsageError 
       return new UsageError(`${place} ${refusal.reason}`, refusal.hint);
     }
   }
-  return new UsageError(`${pathOrName}: ${otherwise}`);
+  const names = findRuns("runs").map((path) => basename(path));
+  return new UsageError(
+    `${pathOrName}: ${otherwise}`,
+    suggest(pathOrName, names) ?? "Runs lie in ./runs of the folder with the job file.",
+  );
 }
 
 function listPlaces(pathOrName: string): string[] {

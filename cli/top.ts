@@ -19,7 +19,7 @@ const LOOK_SECONDS = 25;
 
 /**
  * `muster top [RUN]`: shows what the GPUs of all nodes do, and what runs on them, until q is pressed. Elsewhere than on a terminal, and
- * with --json, it looks once. Nothing is changed or left on a node. Returns the exit status.
+ * with --json or --no-color, it looks once. Nothing is changed or left on a node. Returns the exit status.
  */
 export async function top(folderOrRun: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
   const nodes = selectNodes(findInventory(options.inventory, process.env, process.cwd()), options.limit);
@@ -29,9 +29,8 @@ export async function top(folderOrRun: string | undefined, options: CommonOption
   const signal = AbortSignal.any([interrupt.signal, quit.signal]);
   const fleet = new SampledFleet(nodes, INTERVAL_SECONDS, signal);
   const read = (): FleetView => ({ nodes: fleet.current, runs: findActiveRuns(folder) });
-  const isScreen = process.stdout.isTTY === true && process.stdin.isTTY === true && !options.json && !options.quiet;
   try {
-    if (isScreen && process.env.TERM !== "dumb") {
+    if (canRedraw(options)) {
       await showFleet(read, options, signal);
       return interrupt.exitStatus() ?? 0;
     }
@@ -48,6 +47,12 @@ export async function top(folderOrRun: string | undefined, options: CommonOption
     await fleet.ended;
     interrupt.release();
   }
+}
+
+/** Returns whether people look at a terminal that can be redrawn. */
+function canRedraw({ json, quiet, color }: CommonOptions): boolean {
+  const isTerminal = process.stdout.isTTY === true && process.stdin.isTTY === true && process.env.TERM !== "dumb";
+  return isTerminal && !json && !quiet && color !== false;
 }
 
 /** Returns a view in which every node has answered or not. */

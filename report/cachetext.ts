@@ -1,7 +1,7 @@
 import type { CacheReport } from "../executor/run/node/cachereport.js";
 import type { NodeOutcome } from "../fleet/eachnode.js";
 import { countColumns, padToColumns } from "./columns.js";
-import { formatBytes, formatDuration, pluralize, toOneLine, toPrintableText } from "./format.js";
+import { formatBytes, formatCount, formatDuration, toOneLine, toPrintableText } from "./format.js";
 
 type CacheOutcome = NodeOutcome<CacheReport>;
 
@@ -37,7 +37,10 @@ export function formatCacheLine(outcome: CacheOutcome): string {
   if ("error" in outcome) return toPrintableText([`${name}: ${outcome.error.textFor(name)}`]);
   const { removed, removedBytes = 0 } = outcome.value;
   const size = formatBytes(sizeOf(outcome.value));
-  const change = removed === undefined ? "" : `; removed ${formatBytes(removedBytes)} (${pluralize(removed, "entry")})`;
+  const change =
+    removed === undefined
+      ? ""
+      : `; removed ${formatBytes(removedBytes)} (${removed === 1 ? "1 entry" : `${formatCount(removed)} entries`})`;
   return toPrintableText([`${name}: ${size} in the cache${change}`]);
 }
 

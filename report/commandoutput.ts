@@ -13,7 +13,8 @@ export function formatCommandOutcomes(outcomes: CommandOutcome[]): string {
     const ending = formatEnding(outcome);
     const lines = "error" in outcome ? [] : splitOutput(outcome.value);
     const key = JSON.stringify([ending, lines]);
-    const group = groups.get(key) ?? { names: [], lines: [...ending, ...lines.map((line) => `    ${line}`)] };
+    const shown = [...ending, ...lines.map((line) => `    ${line}`)];
+    const group = groups.get(key) ?? { names: [], lines: shown.length === 0 ? ["    (no output)"] : shown };
     groups.set(key, group);
     group.names.push(outcome.node.name);
   }

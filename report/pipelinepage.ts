@@ -1,20 +1,25 @@
 import { relative } from "node:path";
 import type { PipelineHistory, StepExecution } from "../executor/pipeline/pipelinehistory.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
+import { COMMAND_LOG } from "../executor/run/record/logfiles.js";
 import { formatCount, formatDuration, pluralize } from "./format.js";
 import { describeRunHead } from "./historytext.js";
 import { renderDocument, renderKey } from "./page/document.js";
 import { type Html, html, renderTable } from "./page/html.js";
 import { listBreaks, renderJobSections } from "./page/jobsections.js";
 import type { Lane } from "./page/lanes.js";
+import { addStep, renderLogLink } from "./page/loglinks.js";
 import type { SpanKind } from "./page/spans.js";
 import { renderTimeline } from "./page/timeline.js";
 
 /** Further jobs that are left out are only counted. */
 const MAX_LISTED_JOBS = 100;
 
-/** Renders the report of a run of a pipeline as a self-contained HTML page: its steps over time, and what their jobs did. Pure. */
-export function renderPipelinePage(history: PipelineHistory): string {
+/**
+ * Renders the report of a run of a pipeline as a self-contained HTML page: its steps over time, and what their jobs did. `logs`: the address
+ * of the folder with the logs, which has a folder for each step, relative to the page; without it, there are no links. Pure.
+ */
+export function renderPipelinePage(history: PipelineHistory, logs?: string): string {
   const { status, seconds, sessions } = history;
   const { name, state, chunks, units, started, reason } = status;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
@@ -27,8 +32,8 @@ export function renderPipelinePage(history: PipelineHistory): string {
     renderKey(KEY),
     renderTimeline(buildStepLanes(history), seconds, listBreaks(sessions)),
     html`<h2>Steps</h2>`,
-    ...renderSteps(history),
-    ...renderJobs(history),
+    ...renderSteps(history, logs),
+    ...renderJobs(history, logs),
   ]);
 }
 
@@ -60,13 +65,13 @@ function chooseKind({ state }: StepExecution): SpanKind {
 }
 
 /** Renders a table of the steps, and below it why some have no results: reasons are too long for a column of a narrow page. */
-function renderSteps({ status, executions }: PipelineHistory): Html[] {
+function renderSteps({ status, executions, commands }: PipelineHistory, logs: string | undefined): Html[] {
   const lastRuns = new Map(executions.map((one) => [one.step, one]));
   const steps = status.steps ?? [];
   const rows = steps.map(({ step, state, seconds, run }) => {
     const began = lastRuns.get(step)?.from;
     return [
-      step,
+      commands.includes(step) ? renderLogLink(addStep(logs, step), COMMAND_LOG, step) : step,
       state,
       began === undefined ? "" : formatDuration(began),
       seconds === undefined ? "" : formatDuration(seconds),
@@ -83,13 +88,13 @@ function formatChunks({ done, failed }: { done: number; failed: number }): strin
 }
 
 /** Renders what the jobs did, folded, and names the commands that report on those that are left out. */
-function renderJobs({ jobs, omittedJobs }: PipelineHistory): Html[] {
+function renderJobs({ jobs, omittedJobs }: PipelineHistory, logs: string | undefined): Html[] {
   if (jobs.length + omittedJobs.length === 0) return [];
   const sections = jobs.map(({ step, history }) => {
     const { title, facts } = describeRunHead(history);
     return html`<details><summary>${step}: ${title}</summary>
 ${facts.map((fact) => html`<p>${fact}</p>`)}
-${renderJobSections(history)}
+${renderJobSections(history, addStep(logs, step))}
 </details>`;
   });
   const listed = omittedJobs.slice(0, MAX_LISTED_JOBS).map(({ step, path, reason }) => {

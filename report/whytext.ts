@@ -77,7 +77,9 @@ function formatSlotRules(
   const lines: string[] = home === undefined ? [] : [`  why there: ${explainPlace(home, slots)}`];
   if (open > 0)
     lines.push(
-      `  ${pluralize(open, home === undefined ? "slot" : "other slot")} may have it: the run gives chunks of higher priority first`,
+      home === undefined
+        ? `  ${pluralize(open, "slot")} may have it: the run gives chunks of higher priority first`
+        : `  ${pluralize(open, "other slot")} might have had it`,
     );
   else if (state === "waiting") lines.push("  no slot may have it now:");
   if (refused.length > 0 && open > 0) lines.push("  refused by:");

@@ -1,7 +1,8 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
 import { readEntries } from "../run/record/journal.js";
+import { COMMAND_LOG, LOG_STREAMS, locateLog } from "../run/record/logfiles.js";
 import type { RunSession } from "../run/record/replay.js";
 import { type RunHistory, readRunHistory } from "../run/record/runhistory.js";
 import { convertToSecondsAtWork } from "../run/record/worktime.js";
@@ -29,6 +30,8 @@ export interface PipelineHistory {
   seconds: number;
   sessions: RunSession[];
   executions: StepExecution[];
+  /** The steps and repetitions whose command has logs: those of the chunk `COMMAND_LOG`. */
+  commands: string[];
   /** The jobs of the first steps that ran one. */
   jobs: { step: string; history: RunHistory }[];
   /** Run directories of jobs that are not in `jobs`: there are too many, or `reason` says why it cannot be read. */
@@ -50,7 +53,13 @@ export async function readPipelineHistory(path: string, nowMs: number): Promise<
   if (isRunning) timeline.extendSessionTo(nowMs);
   timeline.endSession(isRunning ? "running" : "interrupted");
   const { sessions, executions, seconds } = timeline;
-  return { status, seconds, sessions, executions, ...(await readJobs(status.steps ?? [], nowMs)) };
+  const steps = status.steps ?? [];
+  const commands = steps.filter(({ step }) => hasCommandLog(join(path, step))).map(({ step }) => step);
+  return { status, seconds, sessions, executions, commands, ...(await readJobs(steps, nowMs)) };
+}
+
+function hasCommandLog(folder: string): boolean {
+  return LOG_STREAMS.some((stream) => existsSync(locateLog(folder, COMMAND_LOG, stream)));
 }
 
 async function readJobs(steps: StepStatus[], nowMs: number): Promise<Pick<PipelineHistory, "jobs" | "omittedJobs">> {

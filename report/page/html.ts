@@ -17,7 +17,7 @@ type TemplateValue = string | number | Html | Html[];
 export const html = Html.template;
 
 /** Renders a table of `figures` or of `words`. Cells are in the order of the heads. */
-export function renderTable(kind: "figures" | "words", heads: string[], rows: string[][]): Html {
+export function renderTable(kind: "figures" | "words", heads: string[], rows: (string | Html)[][]): Html {
   const lines = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
   return html`<div class="scroll"><table class="${kind}">
 <tr>${heads.map((head) => html`<th>${head}</th>`)}</tr>

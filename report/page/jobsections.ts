@@ -1,13 +1,14 @@
 import type { RunSession } from "../../executor/run/record/replay.js";
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
-import { FailureGroups } from "../../executor/schedule/halting/failuregroups.js";
+import { type FailureGroup, FailureGroups } from "../../executor/schedule/halting/failuregroups.js";
 import { breakDownRun, type RunBreakdown } from "../breakdown.js";
-import { describeFailure, nameOtherChunks, selectLastLines } from "../failuretext.js";
-import { formatDuration, formatRate, pluralize, toPrintableText } from "../format.js";
+import { describeFailure, selectLastLines } from "../failuretext.js";
+import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "../format.js";
 import { COLUMN_HEADS, formatCells } from "../historytext.js";
 import { renderKey } from "./document.js";
 import { type Html, html, renderTable } from "./html.js";
 import { buildSlotLanes } from "./lanes.js";
+import { renderLogLink } from "./loglinks.js";
 import { NAMES, SPAN_KINDS } from "./spans.js";
 import { renderTimeline, type TimelineBreak } from "./timeline.js";
 
@@ -15,8 +16,8 @@ import { renderTimeline, type TimelineBreak } from "./timeline.js";
 const MAX_EVENTS = 500;
 const MAX_NAMED_CHUNKS = 20;
 
-/** Renders what a run of a job did: its timeline, its nodes, its failures. Pure. */
-export function renderJobSections(history: RunHistory): Html[] {
+/** Renders what a run of a job did: its timeline, its nodes, its failures. `logs`: as `renderLogLink` takes it. Pure. */
+export function renderJobSections(history: RunHistory, logs?: string): Html[] {
   const breakdown = breakDownRun(history);
   return [
     html`<h2>Slots over time</h2>`,
@@ -24,14 +25,14 @@ export function renderJobSections(history: RunHistory): Html[] {
       ...[...SPAN_KINDS].reverse().map((kind) => [kind, NAMES[kind]] as [typeof kind, string]),
       ["break", "a new session"],
     ]),
-    renderTimeline(buildSlotLanes(history), history.seconds, listBreaks(history.sessions)),
-    ...renderFailures(history),
+    renderTimeline(buildSlotLanes(history), history.seconds, listBreaks(history.sessions), logs),
+    ...renderFailures(history, logs),
     html`<h2>Rates of the nodes</h2>`,
     renderRateBars(breakdown),
     html`<h2>Nodes and slots</h2>`,
     renderTable("figures", ["", ...COLUMN_HEADS], buildRows(breakdown)),
     ...renderRunEvents(breakdown),
-    ...renderSlowest(breakdown),
+    ...renderSlowest(breakdown, logs),
   ];
 }
 
@@ -43,17 +44,26 @@ export function listBreaks(sessions: readonly RunSession[]): TimelineBreak[] {
 }
 
 /** Renders a block for each cause: the first failed chunk in full, and the names of some others. */
-function renderFailures({ failures }: RunHistory): Html[] {
+function renderFailures({ failures }: RunHistory, logs: string | undefined): Html[] {
   if (failures.length === 0) return [];
   const groups = new FailureGroups(failures).all;
   const blocks = groups.map((group) => {
     const { chunks, cause, first } = group;
-    const others = chunks === 1 ? "" : html`<p>others: ${nameOtherChunks(group, MAX_NAMED_CHUNKS)}</p>`;
+    const others = chunks === 1 ? "" : renderOtherChunks(group, logs);
+    // A chunk without a slot has never run.
+    const log = logs === undefined || first.slot < 0 ? "" : html` (${renderLogLink(logs, first.chunk, "log")})`;
     const lines = selectLastLines(first);
     const stderr = lines.length === 0 ? "" : html`<pre>${toPrintableText(lines)}</pre>`;
-    return html`<h3>${pluralize(chunks, "chunk")}: ${cause}</h3><p>${chunks === 1 ? "" : "first: "}${describeFailure(first)}</p>${stderr}${others}`;
+    return html`<h3>${pluralize(chunks, "chunk")}: ${cause}</h3><p>${chunks === 1 ? "" : "first: "}${describeFailure(first)}${log}</p>${stderr}${others}`;
   });
   return [html`<h2>Failed chunks</h2>`, ...blocks];
+}
+
+/** Renders the names of some chunks of a group beside the first, and how many more there are. */
+function renderOtherChunks({ chunks, others }: FailureGroup, logs: string | undefined): Html {
+  const links = others.slice(0, MAX_NAMED_CHUNKS).map((chunk) => renderLogLink(logs, chunk));
+  const rest = chunks - 1 - links.length;
+  return html`<p>others: ${links.reduce((all, link) => html`${all}, ${link}`)}${rest === 0 ? "" : ` and ${formatCount(rest)} more`}</p>`;
 }
 
 function renderRateBars({ nodes }: RunBreakdown): Html {
@@ -88,10 +98,10 @@ function renderRunEvents({ happenings }: RunBreakdown): Html[] {
   return [html`<h2>Events</h2>`, renderTable("words", ["after", "where", "event"], rows), ...more];
 }
 
-function renderSlowest({ slowest }: RunBreakdown): Html[] {
+function renderSlowest({ slowest }: RunBreakdown, logs: string | undefined): Html[] {
   if (slowest.length === 0) return [];
   const rows = slowest.map(({ chunk, node, slot, attempt, seconds }) => [
-    chunk,
+    renderLogLink(logs, chunk),
     `${node} slot ${slot}`,
     `${attempt}`,
     formatDuration(seconds),

@@ -48,17 +48,17 @@ function addWork(history: RunHistory, add: (node: string, slot: number, span: La
   for (const { node, slot, gpus = [slot], chunk, attempt, units, seconds, from, end } of history.executions) {
     const again = attempt === 1 ? "" : `, attempt ${attempt}`;
     const title = `chunk ${chunk}: ${pluralize(units, "unit")}, ${formatDuration(seconds)}${again}`;
-    for (const gpu of gpus) add(node, gpu, { from, to: end, what: attempt === 1 ? "ran" : "retried", title });
+    for (const gpu of gpus) add(node, gpu, { from, to: end, what: attempt === 1 ? "ran" : "retried", title, chunk });
   }
   for (const { node, slot, chunk, attempt, reason, from, at } of history.failedAttempts) {
     const after = at > from ? ` after ${formatDuration(at - from)}` : "";
     const title = `chunk ${chunk}, attempt ${attempt} failed${after}: ${reason.slice(0, MAX_REASON_CHARS)}`;
-    add(node, slot, { from, to: at, what: "failed", title });
+    add(node, slot, { from, to: at, what: "failed", title, chunk });
   }
   for (const one of history.stoppedAttempts) {
     const title = `chunk ${one.chunk}, attempt ${one.attempt}: ${explainStop(one)}`;
     const what = one.why === "session ended" ? "running" : "superseded";
-    add(one.node, one.slot, { from: one.from, to: one.at, what, title });
+    add(one.node, one.slot, { from: one.from, to: one.at, what, title, chunk: one.chunk });
   }
   for (const { node, slot, chunk, attempt, from } of history.openAttempts)
     add(node, slot, {

@@ -8,6 +8,8 @@ export interface LaneSpan {
   to: number;
   what: SpanKind;
   title: string;
+  /** The chunk whose attempt it is; undefined = it is no attempt, or several. */
+  chunk?: string;
 }
 
 interface MergedSpan extends LaneSpan {
@@ -37,8 +39,8 @@ export function limitSpans(spans: LaneSpan[], seconds: number, limit: number): L
       found.count++;
     }
   }
-  const short = [...merged.values()].map(({ count, ...span }) =>
-    count === 1 ? span : { ...span, title: `${count} attempts: ${NAMES[span.what]}` },
+  const short = [...merged.values()].map(({ count, chunk, ...span }) =>
+    count === 1 ? { ...span, chunk } : { ...span, title: `${count} attempts: ${NAMES[span.what]}` },
   );
   return sortByKind([...whole, ...short].sort((a, b) => a.from - b.from));
 }

@@ -1,6 +1,7 @@
 import { formatDuration, shortenMiddle } from "../format.js";
 import { type Html, html } from "./html.js";
 import type { Lane } from "./lanes.js";
+import { renderImageLink } from "./loglinks.js";
 import type { LaneSpan, SpanKind } from "./spans.js";
 
 /** Lanes are drawn in this many units of width, and stretched to the width of the page. */
@@ -24,14 +25,14 @@ export interface TimelineBreak {
 
 /**
  * Renders lanes below an axis: names in a column of text, and each lane as an image that stretches, so that the text keeps its size on a
- * narrow page. `seconds` is the active time. Pure.
+ * narrow page. `seconds` is the active time. `logs`: as `renderLogLink` takes it. Pure.
  */
-export function renderTimeline(lanes: Lane[], seconds: number, breaks: TimelineBreak[] = []): Html {
+export function renderTimeline(lanes: Lane[], seconds: number, breaks: TimelineBreak[] = [], logs?: string): Html {
   const scale = 1 / Math.max(seconds, 0.001);
   const drawn = lanes.slice(0, MAX_LANES);
   const rows = drawn.map((lane, index) => {
     const isFirst = index > 0 && lane.group !== drawn[index - 1]!.group;
-    return html`<span${isFirst ? html` class="first"` : ""}>${shortenMiddle(lane.name, 24)}</span>${renderLane(lane, scale, breaks)}`;
+    return html`<span${isFirst ? html` class="first"` : ""}>${shortenMiddle(lane.name, 24)}</span>${renderLane(lane, scale, breaks, logs)}`;
   });
   const more = lanes.length > MAX_LANES ? html`<p>and ${lanes.length - MAX_LANES} more</p>` : "";
   return html`<div class="timeline" role="img" aria-label="timeline">
@@ -50,12 +51,13 @@ function renderAxis(seconds: number, scale: number): Html {
   return html`<div class="axis">${labels}</div>`;
 }
 
-function renderLane({ spans }: Lane, scale: number, breaks: TimelineBreak[]): Html {
+function renderLane({ spans }: Lane, scale: number, breaks: TimelineBreak[], logs: string | undefined): Html {
   const x = (at: number) => Math.min(1, Math.max(0, at * scale)) * WIDTH;
   const lines = breaks.map(
     ({ at, title }) => html`<path class="break" d="M${x(at).toFixed(1)} 0v${HEIGHT}"><title>${title}</title></path>`,
   );
-  const parts = [...spans.map((span) => renderSpan(span, x(span.from), x(span.to))), ...lines];
+  const drawn = spans.map((span) => renderImageLink(logs, span.chunk, renderSpan(span, x(span.from), x(span.to))));
+  const parts = [...drawn, ...lines];
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${parts}</svg>`;
 }
 

@@ -4,7 +4,7 @@ import { html } from "../page/html.js";
 export const SHELL_SCRIPT_NAME = "follow.js";
 export const REPORT_NAME = "report.html";
 
-/** Lets the document run its own script, and nothing that the report has. The report is in a frame without scripts. */
+/** Lets the document run its own script, and nothing that the report has. The report is in a frame without scripts, whose links open new tabs. */
 export const SHELL_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'";
 
 /** Renders the document around the report. Pure. */
@@ -38,7 +38,7 @@ let shown, tag;
 function show(text) {
   const next = document.createElement("iframe");
   next.title = "report";
-  next.setAttribute("sandbox", "allow-same-origin");
+  next.setAttribute("sandbox", "allow-same-origin allow-popups");
   next.srcdoc = text;
   next.addEventListener("load", () => {
     if (shown) {

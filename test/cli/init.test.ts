@@ -3,7 +3,8 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { listLanguageServerProblems } from "../lab/languageserver.js";
 import { shareLab } from "../lab/sharedlab.js";
-import { runMuster, TestFolder } from "./startmuster.js";
+import { startInTerminal, typeKeys } from "./pseudoterminal.js";
+import { runMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const { skip, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes with GPUs to look at");
 
@@ -119,3 +120,29 @@ t.test("files that exist and wrong words are refused, and nothing is written", a
     err: /none\.json does not exist/,
   });
 });
+
+/** Answers the question for hosts with keys, and resolves with what is on the terminal then. */
+async function answerQuestion(t: Test, keys: string): Promise<{ code: number | null; screen: string; folder: string }> {
+  const folder = newFolder(t);
+  const child = startInTerminal(["init"], { cwd: folder, env: { MUSTER_SSH_CONFIG: join(folder, "none") } });
+  t.teardown(() => child.kill());
+  let isAsked = false;
+  child.stdout!.on("data", (bytes) => {
+    if (isAsked || !`${bytes}`.includes("separated by spaces: ")) return;
+    isAsked = true;
+    typeKeys(child, keys);
+  });
+  const { code, out } = await waitForExit(child);
+  t.ok(isAsked, out);
+  return { code, screen: out, folder };
+}
+
+for (const [name, keys, code, shown] of [
+  ["Ctrl-C", "\u0003", -2, /separated by spaces: [^m]*$/],
+  ["Ctrl-D", "\u0004", 64, /\n\r?muster: init inventory: no hosts are named/],
+] as const)
+  t.test(`the question for hosts ends with ${name}, and nothing is written`, async (t) => {
+    const ended = await answerQuestion(t, keys);
+    t.match(ended, { code: code < 0 ? 256 + code : code, screen: shown });
+    t.notOk(existsSync(join(ended.folder, "inventory.yaml")));
+  });

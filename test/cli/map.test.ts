@@ -152,6 +152,7 @@ t.test("--dry-run changes nothing; wrong usage", { skip }, async (t) => {
     [["--name", "../x", "echo", ":::", "a"], 64, /cannot name a folder/],
   ];
   for (const [words, code, message] of wrong) t.match(await map(...words), { code, err: message }, words.join(" "));
+  t.notOk(existsSync(join(project.folder, "runs/echo")), "options that make no job leave no run directory");
   const shared = await runMuster(["map", "echo", ":::", "a"], { cwd: "/tmp" });
   t.match(shared, { code: 64, err: /Make a folder for the program/ });
   t.ok(lab);

@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
-import t from "tap";
+import t, { type Test } from "tap";
 import { projectRoot } from "../lab/project.js";
+import { fetchNode } from "./nodeversions.js";
 import { TestFolder } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -40,38 +41,66 @@ function copyProject(): string {
   return copy;
 }
 
-t.test("the package installs without a network and runs from a read-only folder, also for another user", (t) => {
+/** Makes the package. Returns the path of its tarball, and what its `muster --version` prints. */
+function makePackage(): { tarball: string; version: string } {
   const copy = copyProject();
   const manifest = readFileSync(join(copy, "package.json"), "utf8");
   execFileSync("npm", ["pack", "--pack-destination", shop.folder], { cwd: copy, stdio: "pipe" });
   t.equal(readFileSync(join(copy, "package.json"), "utf8"), manifest, "package.json is as before");
   const tarball = readdirSync(shop.folder).find((name) => name.endsWith(".tgz"))!;
+  const head = execFileSync("git", ["rev-parse", "HEAD"], { cwd: copy, encoding: "utf8" });
+  return { tarball: join(shop.folder, tarball), version: `${JSON.parse(manifest).version} (${head.slice(0, 12)})\n` };
+}
 
-  const prefix = join(shop.folder, "prefix");
-  const words = ["install", "--global", "--offline", "--prefix", prefix, join(shop.folder, tarball)];
-  execFileSync("npm", words, {
+/** A muster that is installed in a folder that nobody can write to, and another user's home folder with an example. */
+interface Installation {
+  prefix: string;
+  home: string;
+  muster: (...words: string[]) => { status: number | null; stdout: string; stderr: string };
+}
+
+/** Installs the package without a network, with the Node.js of this process, or that in the folder `node`. */
+function install(tarball: string, folder: string, node?: string): Installation {
+  const path = node === undefined ? process.env.PATH : `${node}:${process.env.PATH}`;
+  const prefix = join(folder, "prefix");
+  execFileSync("npm", ["install", "--global", "--offline", "--prefix", prefix, tarball], {
     stdio: "pipe",
-    env: { ...process.env, npm_config_cache: join(shop.folder, "npm-cache") },
+    // npm keeps compiled code in the folder for temporary files otherwise.
+    env: { ...process.env, PATH: path, npm_config_cache: join(folder, "npm-cache"), NODE_DISABLE_COMPILE_CACHE: "1" },
   });
-  t.notOk(existsSync(join(prefix, "lib/node_modules/muster/node_modules")), "it has no dependencies");
   execFileSync("chmod", ["-R", "a-w", prefix]);
-
-  chmodSync(shop.folder, 0o755);
-  const home = join(shop.folder, "home");
+  const home = join(folder, "home");
   mkdirSync(home);
   cpSync(join(prefix, "lib/node_modules/muster/examples/sieve"), join(home, "sieve"), { recursive: true });
   execFileSync("chmod", ["-R", "u+w", home]);
   const other = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
   if ("uid" in other) execFileSync("chown", ["-R", "65534:65534", home]);
-  const env = { PATH: process.env.PATH, HOME: home, MUSTER_LOCK_FOLDER: join(home, "locks") };
+  const env = { PATH: path, HOME: home, MUSTER_LOCK_FOLDER: join(home, "locks") };
   const muster = (...words: string[]) =>
     spawnSync(join(prefix, "bin/muster"), words, { cwd: home, env, encoding: "utf8", ...other });
+  return { prefix, home, muster };
+}
 
-  const head = execFileSync("git", ["rev-parse", "HEAD"], { cwd: copy, encoding: "utf8" });
-  t.equal(muster("--version").stdout, `${JSON.parse(manifest).version} (${head.slice(0, 12)})\n`);
+function runFirstExample(t: Test, { home, muster }: Installation): void {
   const ran = muster("run", "-i", "local", "sieve/job.yaml", "--range", "270000:280000");
   t.match(ran, { status: 0, stdout: /complete/ }, ran.stderr);
   t.match(readFileSync(join(home, "sieve/runs/sieve/hits.json"), "utf8"), '"seed": 271828');
+}
+
+chmodSync(shop.folder, 0o755);
+// Both are fetched while the package is made and tried.
+const others = [22, 24].map((major) => {
+  const folder = join(shop.folder, `node-${major}`);
+  return { major, folder, missing: fetchNode(major, folder) };
+});
+const { tarball, version } = makePackage();
+
+t.test("the package installs without a network and runs from a read-only folder, also for another user", (t) => {
+  const installation = install(tarball, shop.folder);
+  const { prefix, home, muster } = installation;
+  t.notOk(existsSync(join(prefix, "lib/node_modules/muster/node_modules")), "it has no dependencies");
+  t.equal(muster("--version").stdout, version);
+  runFirstExample(t, installation);
 
   // A playbook of the user needs the compiler, and muster's and zx's modules.
   mkdirSync(join(home, "playbooks"), { mode: 0o755 });
@@ -93,3 +122,14 @@ export default mine;
   t.equal(readFileSync(join(home, "made"), "utf8"), "$'a b'");
   t.end();
 });
+
+for (const { major, folder, missing } of others) {
+  t.test(`the package installs and runs with Node.js ${major}`, async (t) => {
+    const reason = await missing;
+    if (reason !== undefined) return void t.pass("it is fetched", { skip: reason });
+    t.match(execFileSync(join(folder, "node"), ["--version"], { encoding: "utf8" }), `v${major}.`);
+    const installation = install(tarball, folder, folder);
+    t.equal(installation.muster("--version").stdout, version);
+    runFirstExample(t, installation);
+  });
+}

@@ -4,7 +4,7 @@ import t from "tap";
 import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { followTerminal } from "./followterminal.js";
-import { typeKeys } from "./pseudoterminal.js";
+import { startInTerminal, typeKeys } from "./pseudoterminal.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 t.setTimeout(300_000);
@@ -26,6 +26,8 @@ t.test("one look, in a pipe and as JSON", { skip }, async (t) => {
     /\nrig {2}load .*\n {2}0 {6}- +97 % {3}2\.0\/8\.0 GiB +98 W {2}61 °C\n {2}1 {6}- +0 % {3}0\.0\/8\.0 GiB.*\nzeus {2}/,
   );
   t.ok(looked.out.split("\n").every((line) => line.length <= 80));
+  const plain = await waitForExit(startInTerminal(["top", "-i", inventory, "--no-color"], { cwd: shop.folder }));
+  t.match([plain.code, plain.out.trimStart().startsWith("2 nodes"), plain.out.includes("\u001b")], [0, true, false]);
   rig!.setGpus({ used: {}, busy: {} });
   await zeus!.powerOff();
   const document = JSON.parse((await runMuster(["top", "-i", inventory, "--json"])).out);

@@ -34,6 +34,7 @@ import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
 import { renderRun, renderTotals } from "../../report/liveview.js";
 import { formatNodeLine, formatNodesTable, formatUnusableNodes } from "../../report/nodestable.js";
+import { LOGS_FOLDER } from "../../report/page/loglinks.js";
 import { renderPipelinePage } from "../../report/pipelinepage.js";
 import { formatPipelinePlan } from "../../report/pipelineplantext.js";
 import { formatPipelineFailure, formatPipelineSummary, formatStep } from "../../report/pipelinetext.js";
@@ -257,7 +258,7 @@ export const TEXTS: Record<string, Rendering> = {
 };
 
 export const PAGES: Record<string, Rendering> = {
-  renderHistoryPage: shown(history, renderHistoryPage),
+  renderHistoryPage: shown(history, (one) => renderHistoryPage(one, LOGS_FOLDER)),
   renderPipelinePage: shown(
     {
       status: {
@@ -267,13 +268,14 @@ export const PAGES: Record<string, Rendering> = {
       seconds: 100,
       sessions: history.sessions,
       executions: [{ step: "sieve", state: "failed" as const, from: 1, to: 90, reason: "no luck" }],
+      commands: ["sieve"],
       jobs: [{ step: "sieve", history }],
       omittedJobs: [
         { step: "next", path: "/runs/next" },
         { step: "broken", path: "/runs/broken", reason: "is damaged" },
       ],
     } satisfies PipelineHistory,
-    renderPipelinePage,
+    (one) => renderPipelinePage(one, LOGS_FOLDER),
   ),
 };
 export const METRICS: Rendering[] = [

@@ -11,8 +11,8 @@ const LINK_MODE = 0o120000;
 /** Files of secrets by convention, except for templates, which are there to be published. */
 const ENV_FILE = /^\.env(\..+)?$/;
 const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
-/** Learned rates, and a file of them that was not finished. */
-const OWN_FILE = /^\.muster-(rates|hashes)\.json(\.\d+(\.part)?)?$/;
+/** Learned rates and drains, a file of them that was not finished, and the log of a run in the background that is starting. */
+const OWN_FILE = /^\.muster-((rates|hashes|drain)\.json(\.\d+(\.part)?|\.partial)?|[0-9a-f]{12}\.log)$/;
 
 /** Results that a run had not published when it ended. */
 const PARTIAL_FILE = /(^|\/)\.muster-[^/]+\.partial(\/|$)/;

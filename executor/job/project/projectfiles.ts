@@ -25,7 +25,7 @@ export interface ProjectSelection {
 
 /**
  * Lists the files that belong to a project: tracked ones, and untracked ones that are not ignored. Contents are not read. What is left out
- * silently: `.git`, muster's learned rates, what `exclude` names, and whatever is neither a file nor a link.
+ * silently: `.git`, files of muster's own, what `exclude` names, and whatever is neither a file nor a link.
  */
 export function listProject(selection: ProjectSelection): ProjectListing {
   try {
