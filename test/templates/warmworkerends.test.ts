@@ -71,10 +71,9 @@ from muster_agent.gpu.card_health import Card, CardHealth
 from muster_agent.attempts.slots import Slot
 from muster_agent.attempts.warm_worker import WarmLimits, WarmWorker
 slot = Slot(0)
-card = Card(slot, "0000:03:00.0", None)
+card = Card(slot, "0000:03:00.0", type("Cards", (), {"vendor": "amd"})(), None)
 card.baseline_mib = 100
 health = CardHealth.__new__(CardHealth)
-health.cards = type("Cards", (), {"vendor": "amd"})()
 slot.worker = worker = WarmWorker("key", WarmLimits({}))
 for used_mib in (3000, 3200, 2500, 3300):
     health.judge(card, 1.0, used_mib, None)
