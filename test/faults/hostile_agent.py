@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Replaces a node's python, and speaks the agent's protocol. /var/tmp/hostile names what it does instead of honest work."""
+"""Replaces a node's python, and speaks the agent's protocol. /var/tmp/hostile names what it does instead of honest work, and the version
+of the protocol."""
 import base64
 import hashlib
 import itertools
@@ -9,8 +10,8 @@ import re
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-PROTOCOL = 9
-MODE = open("/var/tmp/hostile").read().strip()
+MODE, VERSION = open("/var/tmp/hostile").read().split()
+PROTOCOL = int(VERSION)
 
 
 def say(**message: Any) -> None:

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import type { MusterResult } from "../cli/startmuster.js";
 import { projectRoot } from "../lab/project.js";
 import { shareLab } from "../lab/sharedlab.js";
@@ -55,7 +56,7 @@ t.test("a hostile agent affects only its own node", { skip }, async (t) => {
   t.equal(usual.code, 0, usual.err);
   for (const [mode, reason] of Object.entries(MODES))
     await t.test(mode.replaceAll("_", " "), async (t) => {
-      writeFileSync(join(hostile.root, "var/tmp/hostile"), mode);
+      writeFileSync(join(hostile.root, "var/tmp/hostile"), `${mode} ${PROTOCOL_VERSION}`);
       const job = new KnownJob(shop, mode, shape);
       // A hostile node that holds what it was given, and says nothing, is ended by its timeout: none of these does.
       const ran = await measure(job, ["-i", inventory, "--json"]);

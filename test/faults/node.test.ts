@@ -144,7 +144,8 @@ $code" "$@"
 
 t.test("a node's clock that is a day off and jumps affects no time limits, leases or results", { skip }, async (t) => {
   for (const node of lab.nodes) writeFileSync(join(node.root, "usr/local/bin/wrong"), WRONG_CLOCK, { mode: 0o755 });
-  const wrong = lab.inventory({ file: "wrong.yaml", defaults: { python: "/usr/local/bin/wrong", lease: "2s" } });
+  const defaults = { python: "/usr/local/bin/wrong" };
+  const wrong = lab.inventory({ file: "wrong.yaml", defaults });
   const job = new KnownJob(shop, "clock", { chunks: 12, seconds: 0.2, job: { timeout: "30s" } });
   const [node] = lab.nodes as [LabNode];
   const run = job.start(["-i", wrong]);
@@ -156,7 +157,7 @@ t.test("a node's clock that is a day off and jumps affects no time limits, lease
   t.equal(ran.code, 3, ran.err);
   t.match(ran.out, /still running after its timeout of 1 s/);
   const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
-  const left = gone.start(["-i", wrong]);
+  const left = gone.start(["-i", lab.inventory({ file: "gone.yaml", defaults: { ...defaults, lease: "2s" } })]);
   await waitUntil("both are at work", () => lab.nodes.every((one) => gone.listRunning([one]).length > 0));
   left.child.kill("SIGKILL");
   await left.ended;
