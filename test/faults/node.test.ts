@@ -96,7 +96,7 @@ t.test(
   { skip },
   async (t) => {
     const job = new KnownJob(shop, "lease", { chunks: 12, gate: true });
-    const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "2s" } });
+    const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "4s" } });
     const first = job.start(["-i", brief]);
     await waitUntil("both are at work", () => lab.nodes.every((one) => job.listRunning([one]).length === 2));
     job.openGate(lab.nodes.slice(0, 1));
@@ -112,8 +112,8 @@ t.test(
 );
 
 t.test("a coordinator that is connected for longer than the lease without sending commands", { skip }, async (t) => {
-  const job = new KnownJob(shop, "renewed", { chunks: 2, seconds: 5 });
-  const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "1s" } });
+  const job = new KnownJob(shop, "renewed", { chunks: 2, seconds: 12 });
+  const brief = lab.inventory({ file: "brief.yaml", defaults: { lease: "4s" } });
   await checkEnd(t, job, job.start(["-i", brief]));
 });
 
@@ -157,7 +157,7 @@ t.test("a node's clock that is a day off and jumps affects no time limits, lease
   t.equal(ran.code, 3, ran.err);
   t.match(ran.out, /still running after its timeout of 1 s/);
   const gone = new KnownJob(shop, "gone", { chunks: 4, gate: true });
-  const left = gone.start(["-i", lab.inventory({ file: "gone.yaml", defaults: { ...defaults, lease: "2s" } })]);
+  const left = gone.start(["-i", lab.inventory({ file: "gone.yaml", defaults: { ...defaults, lease: "4s" } })]);
   await waitUntil("both are at work", () => lab.nodes.every((one) => gone.listRunning([one]).length > 0));
   left.child.kill("SIGKILL");
   await left.ended;
