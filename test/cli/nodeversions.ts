@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 /** The platform for which the package registry has Node.js in packages. */
 const PLATFORM = "linux-x64";
-const FETCH_SECONDS = 40;
+const FETCH_SECONDS = 120;
 
 const run = promisify(execFile);
 
@@ -16,14 +16,11 @@ const run = promisify(execFile);
 export async function fetchNode(major: number, folder: string): Promise<string | undefined> {
   if (`${process.platform}-${process.arch}` !== PLATFORM) return `Node.js ${major} is fetched for ${PLATFORM} only`;
   mkdirSync(folder, { recursive: true });
-  const words = ["pack", `node-${PLATFORM}@${major}`, "--fetch-retries=0"];
-  const options = {
-    cwd: folder,
-    timeout: FETCH_SECONDS * 1000,
-    env: { ...process.env, npm_config_cache: join(folder, "npm-cache") },
-  };
+  // Not a timer of this process: it is busy meanwhile, and would end npm although that is done.
+  const words = [`${FETCH_SECONDS}`, "npm", "pack", `node-${PLATFORM}@${major}`, "--fetch-retries=0"];
+  const options = { cwd: folder, env: { ...process.env, npm_config_cache: join(folder, "npm-cache") } };
   try {
-    const tarball = (await run("npm", words, options)).stdout.trim();
+    const tarball = (await run("timeout", words, options)).stdout.trim();
     await run("tar", ["-xzf", tarball, "--strip-components=2", "package/bin/node"], { cwd: folder });
     return undefined;
   } catch (error) {
