@@ -11,7 +11,7 @@ class SimulatedServer {
   private inFlight: { at: number; answer: () => void }[] = [];
 
   constructor(
-    private readonly service: number,
+    public service: number,
     private readonly roundTrip: number,
   ) {}
 
@@ -56,6 +56,17 @@ for (const [where, roundTrip, most] of CASES)
     t.ok(milliseconds <= 1.02 * least + 10 * roundTrip, `${milliseconds} ms, ${least} at the least`);
     t.same(server.served, [...Array(COUNT).keys()], "in order");
   });
+
+t.test("a node that becomes slow has fewer requests in flight", async (t) => {
+  const server = new SimulatedServer(SERVICE, 50);
+  await server.serve(COUNT);
+  t.equal(server.mostInFlight, 16);
+  server.service = 200;
+  await server.serve(50);
+  server.mostInFlight = 0;
+  await server.serve(50);
+  t.equal(server.mostInFlight, 2);
+});
 
 t.test("a request that fails makes room for the next one", async (t) => {
   const window = new UploadWindow();
