@@ -12,6 +12,7 @@ import {
   mergeProfile,
   mergeTexts,
   type NodeKeys,
+  parseValue,
   pickFrom,
 } from "./mergeprofile.js";
 import type { Node } from "./node.js";
@@ -78,11 +79,11 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     python: pick("python") ?? "python3",
     pythonModules: pick("python_modules"),
     env: mergeTexts(source, layers, "env"),
-    silenceSeconds: toSeconds(pick("silence")) ?? DEFAULT_SILENCE_SECONDS,
-    graceSeconds: toSeconds(pick("grace")) ?? DEFAULT_GRACE_SECONDS,
-    leaseSeconds: toSeconds(pick("lease")) ?? DEFAULT_LEASE_SECONDS,
-    cacheBytes: toBytesOrZero(pick("cache")),
-    gpuCheckSeconds: toSecondsOrNever(pick("gpu_check")) ?? DEFAULT_GPU_CHECK_SECONDS,
+    silenceSeconds: parseValue(pick("silence"), parseDuration) ?? DEFAULT_SILENCE_SECONDS,
+    graceSeconds: parseValue(pick("grace"), parseDuration) ?? DEFAULT_GRACE_SECONDS,
+    leaseSeconds: parseValue(pick("lease"), parseDuration) ?? DEFAULT_LEASE_SECONDS,
+    cacheBytes: parseValue(pick("cache"), parseSizeOrZero),
+    gpuCheckSeconds: parseValue(pick("gpu_check"), parseDurationOrNever) ?? DEFAULT_GPU_CHECK_SECONDS,
   };
 }
 
@@ -121,19 +122,4 @@ export function createDefaultNode(name: string): Node {
 function resolveLocalPath(folder: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(folder, path);
-}
-
-function toSeconds(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseDuration(value);
-  return parsed?.ok ? parsed.value : undefined;
-}
-
-function toSecondsOrNever(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseDurationOrNever(value);
-  return parsed?.ok ? parsed.value : undefined;
-}
-
-function toBytesOrZero(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseSizeOrZero(value);
-  return parsed?.ok ? parsed.value : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Problem } from "../schemas/errors.js";
-import { parseShare, parseSize } from "../schemas/quantity.js";
+import { type ParsedQuantity, parseShare, parseSize } from "../schemas/quantity.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import type { Profile } from "./node.js";
@@ -28,8 +28,8 @@ export function mergeProfile(source: Source, layers: InventoryLayer[], name: str
     name,
     vendor: pick("vendor") ?? "none",
     model: pick("model"),
-    vram: toBytes(pick("vram")),
-    memoryFraction: toShare(pick("memory_fraction")),
+    vram: parseValue(pick("vram"), parseSize),
+    memoryFraction: parseValue(pick("memory_fraction"), parseShare),
     rate: pick("rate"),
     env: mergeTexts(source, layers.slice(0, -1), "env"),
     kernel: mergeTexts(source, layers, "kernel"),
@@ -59,12 +59,8 @@ export function mergeTexts(
   return merged;
 }
 
-function toShare(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseShare(value);
-  return parsed?.ok ? parsed.value : undefined;
-}
-
-function toBytes(value: unknown): number | undefined {
-  const parsed = value === undefined ? undefined : parseSize(value);
+/** Returns what `parse` makes of a value of the file; undefined where there is none. The schema reports one that cannot be parsed. */
+export function parseValue(value: unknown, parse: (value: unknown) => ParsedQuantity): number | undefined {
+  const parsed = value === undefined ? undefined : parse(value);
   return parsed?.ok ? parsed.value : undefined;
 }

@@ -232,9 +232,8 @@ def leave_out_integrated(gpus: List[Gpu], root: str = "/sys") -> List[Gpu]:
     """Without the graphics of AMD processors, unless a node has no other GPU of AMD; then they are marked as `integrated`."""
     found = [card for card in gpus if card["vendor"] == "amd" and is_integrated(card["pci"], root)]
     others = [card for card in gpus if card not in found]
-    if any(card["vendor"] == "amd" for card in others):
-        return others
-    return [{**card, "integrated": True} if card in found else card for card in gpus]
+    marked = [{**card, "integrated": True} if card in found else card for card in gpus]
+    return others if any(card["vendor"] == "amd" for card in others) else marked
 
 
 def find_gpus() -> Tuple[List[Gpu], Dict[str, Optional[str]]]:

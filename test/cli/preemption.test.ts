@@ -13,8 +13,8 @@ const node = nodes[0]!;
 t.setTimeout(240_000);
 
 /**
- * Counts to the given number, a step each tenth of a second, and on while the file `hold` exists, and saves the count when it is told to end, after the seconds in the file
- * `slow`. Its result: the count, where each of its attempts began, and its GPU.
+ * Counts to the given number, a step each tenth of a second, and on while the file `hold` exists. Saves the count when it is told to end,
+ * after the seconds in the file `slow`. Its result: the count, where each of its attempts began, and its GPU.
  */
 const COUNTER = `import json, os, signal, sys, time
 state = os.environ["MUSTER_STATE"]
@@ -49,17 +49,17 @@ interface Counted {
   began: number[];
 }
 
+/** A matrix of chunks that run `script` with `argument` and their number. */
+function describeMatrix(script: string, chunks: number, argument: number) {
+  const args = [`${argument}`, "{n}"];
+  return { kind: "matrix", matrix: { n: [0, chunks] }, script, args, outputs: ["r.json"] };
+}
+
 /** Starts a run of counters, which keep a state and do not end before `release`. */
 async function count(name: string, chunks: number, to: number, keys: object = {}) {
   shop.write(`${name}/c.py`, COUNTER);
   await node.exec(["touch", "/var/tmp/hold"]);
-  const matrix = {
-    kind: "matrix",
-    matrix: { n: [0, chunks] },
-    script: "c.py",
-    args: [`${to}`, "{n}"],
-    outputs: ["r.json"],
-  };
+  const matrix = describeMatrix("c.py", chunks, to);
   const retry = { attempts: 1 };
   const file = shop.write(`${name}/job.yaml`, { name, ...matrix, state: true, grace: "20s", retry, ...keys });
   return {
@@ -74,13 +74,7 @@ const release = () => node.exec(["rm", "/var/tmp/hold"]);
 /** Starts a run of higher priority. */
 function sleep(name: string, chunks: number, seconds: number, keys: object = {}) {
   shop.write(`${name}/s.py`, SLEEPER);
-  const matrix = {
-    kind: "matrix",
-    matrix: { n: [0, chunks] },
-    script: "s.py",
-    args: [`${seconds}`, "{n}"],
-    outputs: ["r.json"],
-  };
+  const matrix = describeMatrix("s.py", chunks, seconds);
   const file = shop.write(`${name}/job.yaml`, { name, ...matrix, priority: 10, ...keys });
   return {
     file,

@@ -204,7 +204,10 @@ function recheckIntervalSeconds({ gpuCheckSeconds }: Node): number {
   return Math.min(gpuCheckSeconds, RECHECK_INTERVAL_SECONDS);
 }
 
-/** "run sieve", where that has a lower priority "run sieve, which ends its chunk within 5 s", or "uid 1001, pid 4711 (run sieve)" for another user's; undefined where the slot is free. */
+/**
+ * "run sieve"; where that has a lower priority, "run sieve, which ends its chunk within 5 s"; "uid 1001, pid 4711 (run sieve)" for
+ * another user's; undefined where the slot is free.
+ */
 function describeHolder({ holder, foreign, ending }: Extract<AgentMessage, { ev: "slot" }>): string | undefined {
   if (holder === undefined || foreign === true) return holder;
   return ending === undefined ? `run ${holder}` : `run ${holder}, which ends its chunk within ${Math.ceil(ending)} s`;

@@ -21,7 +21,8 @@ export interface RecheckDifference {
 
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
- * compared. `requeued`: it was evicted, or its node was lost. `preempted`: it was ended for a run of higher priority. `session ended`: it may still run, and a later record has its end.
+ * compared. `requeued`: it was evicted, or its node was lost. `preempted`: it was ended for a run of
+ * higher priority. `session ended`: it may still run, and a later record has its end.
  */
 export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "session ended";
 
