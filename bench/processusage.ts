@@ -13,12 +13,14 @@ export interface ProcessUsage {
 
 /** Runs its arguments and prints the resource usage that the kernel reports at the end. */
 const MEASURE = `
-import resource, signal, subprocess, sys
+import resource, signal, subprocess, sys, time
+began = time.monotonic()
 child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 signal.signal(signal.SIGINT, lambda *_: child.send_signal(signal.SIGINT))
 code = child.wait()
+seconds = time.monotonic() - began
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(code, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+print(code, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 `;
 
 /** Runs a program to its end, or interrupts it once `until` holds. */
@@ -40,8 +42,13 @@ export function measureProcess(argv: string[], until?: () => boolean): Promise<P
     child.once("error", reject);
     child.once("close", () => {
       clearInterval(look);
-      const [code, processorSeconds, peakBytes] = said.split(" ").map(Number) as [number, number, number];
-      resolve({ seconds: passed(), processorSeconds, peakBytes, code, untilSeconds });
+      const [code, seconds, processorSeconds, peakBytes] = said.split(" ").map(Number) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      resolve({ seconds, processorSeconds, peakBytes, code, untilSeconds });
     });
   });
 }

@@ -47,7 +47,7 @@ async function measure(folder: string, inventory: string, chunks: number): Promi
   const muster = join(projectRoot(), "muster");
   const run = [muster, "run", job, "-i", inventory, "--out", out, "-q"];
   const first = await measureProcess(run, () => countDone(out) >= chunks / 2);
-  const done = countDone(out);
+  const done = countLines(join(out, "results.ndjson"));
   show("run, interrupted at half", first, done);
   const resumed = await measureProcess(run);
   show("run, resumed", resumed, chunks - done);

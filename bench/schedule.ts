@@ -3,6 +3,7 @@
  *     npm run bench:schedule
  */
 import { type ContestScore, contestants, scoreBestEqualChunks, scoreContestant, settings } from "./schedule/contest.js";
+import { scoreShapeContestants } from "./schedule/shapecontest.js";
 import { scoreTaskContestants } from "./schedule/taskcontest.js";
 import { measureThroughput } from "./schedule/throughput.js";
 
@@ -27,6 +28,15 @@ console.log("  over the bound of whole tasks, and over the fluid bound");
 for (const { name, whole, fluid, attempts } of scoreTaskContestants(SEEDS)) {
   const [one, other] = [whole, fluid].map(({ mean, worst }) => `${mean.toFixed(3)}  worst ${worst.toFixed(3)}`);
   console.log(`  ${name.padEnd(44)} ${one}    ${other}  ${attempts} attempts`);
+}
+
+console.log("600 tasks for 1, 2, 4 or 8 GPUs on 3 nodes of 8, log-normal durations (sigma 1, a minute on average)");
+console.log(
+  "  over the bound; when the tasks for 8 GPUs began, on average and the last one, in shares of the makespan",
+);
+for (const { name, mean, worst, meanStart, lastStart } of scoreShapeContestants(SEEDS)) {
+  const starts = `${meanStart.toFixed(2)}  last ${lastStart.toFixed(2)}`;
+  console.log(`  ${name.padEnd(44)} ${mean.toFixed(3)}  worst ${worst.toFixed(3)}    ${starts}`);
 }
 
 console.log("events a second of processor time on one core, what plays the slots included");

@@ -22,6 +22,7 @@ import {
   writePlay,
 } from "./ansible.js";
 import { runTimed, type TimedRun } from "./timedrun.js";
+import { printStages } from "./verifystages.js";
 
 const FEW_PLAYBOOKS: ComparedPlaybook[] = ["files", "manifest-sync", "python"];
 const PASSES = 3;
@@ -67,7 +68,9 @@ async function contest(nodes: number): Promise<void> {
     const inventory = prepare(lab, addresses);
     const provisioned = await muster(["provision"], inventory);
     if (provisioned.code !== 0) throw new Error(`provision: exit ${provisioned.code}\n${provisioned.stdout}`);
-    for (const playbooks of [FEW_PLAYBOOKS, COMPARED_PLAYBOOKS]) await compare(lab, addresses, inventory, playbooks);
+    const contests = [FEW_PLAYBOOKS, COMPARED_PLAYBOOKS];
+    for (const playbooks of contests) await compare(lab, addresses, inventory, playbooks);
+    await printStages(nodes, inventory, contests);
     closePlay(lab, addresses);
   } finally {
     for (const proxy of proxies) await proxy.stop();

@@ -4,6 +4,8 @@ import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/
 import { readPipelineSummary } from "../executor/pipeline/pipelinesummary.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
 import { readSummary } from "../executor/run/record/runsummary.js";
+import { requireRunDirectory } from "../launch/findrun.js";
+import { judgeRun } from "../launch/runverdict.js";
 import { pluralize, toPrintableText } from "../report/format.js";
 import { formatPipelineSummary } from "../report/pipelinetext.js";
 import { formatRunStatus } from "../report/statustext.js";
@@ -15,9 +17,8 @@ import { attachToJob } from "./attachjob.js";
 import { attachToPipeline } from "./attachpipeline.js";
 import { handleInterrupt } from "./interrupt.js";
 import type { CommonOptions } from "./options.js";
-import { exitStatusOfRun, findOwnResults } from "./performjob.js";
+import { findOwnResults } from "./performjob.js";
 import { exitStatusOfPipeline } from "./pipelinecontext.js";
-import { requireRunDirectory } from "./rundirectory.js";
 
 const PAUSE_MS = 200;
 /** The exit status of a run that can be resumed. */
@@ -65,7 +66,7 @@ function printEnd(status: AnyRunStatus, options: CommonOptions, writers: Writers
   }
   if (summary !== undefined && summary.state === state) {
     print(summary, formatSummary(summary, false, { folder: summary.results ?? findOwnResults(path) }));
-    return exitStatusOfRun(summary, undefined);
+    return judgeRun(summary).exitStatus;
   }
   print(status, formatRunStatus(status, Date.now()));
   return exitStatusWithoutSummary(state);

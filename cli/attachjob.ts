@@ -27,7 +27,7 @@ export async function attachToJob(
     while (watch.isActive && !signal.aborted) {
       view.update(watch.live, () => progress.runStarted(view, path, []));
       await sleep(POLL_MS, undefined, { signal }).catch(() => {});
-      for (const entry of watch.poll()) showEntry(entry, progress);
+      for (const entry of omitLastAttempts(watch.poll())) showEntry(entry, progress);
     }
   } finally {
     progress.end();
@@ -50,6 +50,13 @@ class WatchedView {
   get current(): LiveRun {
     return this.last!;
   }
+}
+
+/** Leaves out attempts whose chunk was given up: the line about the chunk tells of them. */
+function omitLastAttempts(entries: readonly JournalEntry[]): JournalEntry[] {
+  const nameOf = ({ chunk, attempt }: { chunk: string; attempt: number }) => `${attempt} ${chunk}`;
+  const last = new Set(entries.flatMap((entry) => (entry.e === "failed" ? [nameOf(entry.failure)] : [])));
+  return entries.filter((entry) => entry.e !== "tried" || !last.has(nameOf(entry)));
 }
 
 function showEntry(entry: JournalEntry, progress: Progress): void {

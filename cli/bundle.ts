@@ -17,8 +17,6 @@ const require = createRequireOfBundle(import.meta.url), __dirname = import.meta.
 /** ssh2 works without its native parts, which are not installed. */
 const NATIVE_PARTS = ["cpu-features", "*.node"];
 
-/** Modules that the playbooks of users import. */
-const USER_IMPORTS = ["api.js", "zx.js"];
 const MAX_RUN_DAYS = 30;
 
 const compiled = programFolder();
@@ -55,11 +53,12 @@ await build({
 });
 const { metafile } = await build({
   ...options,
-  // Playbooks are loaded by name, and those of users import the API.
+  // Playbooks are loaded by name, and those of users import the library and zx. The command line and the library share their parts.
   entryPoints: [
     join(compiled, "cli", "main.js"),
+    join(compiled, "lib", "index.js"),
     ...listModules("playbooks", ".js"),
-    ...USER_IMPORTS.map((name) => join(compiled, "playbooks", "engine", name)),
+    join(compiled, "playbooks", "engine", "zx.js"),
   ],
   chunkNames: "chunks/[name]-[hash]",
   splitting: true,

@@ -2,8 +2,11 @@ import { relative } from "node:path";
 import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import { cancelPipeline } from "../executor/pipeline/cancelpipeline.js";
 import { type CancelEvent, type CancelOptions, cancelRun } from "../executor/run/cancelrun.js";
+import { cancelTasks } from "../executor/run/queue/addtasks.js";
+import { openRunQueue } from "../executor/run/queue/findqueue.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
 import { matchesAnyPattern } from "../fleet/inventory.js";
+import { requireRunDirectory } from "../launch/findrun.js";
 import {
   formatCancelledPipeline,
   formatCancelledRun,
@@ -11,12 +14,18 @@ import {
   formatStoppedNode,
 } from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
+import { formatCanceledTasks } from "../report/queuetext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
 import { findRecordedInventory } from "./recordedinventory.js";
-import { requireRunDirectory } from "./rundirectory.js";
+
+/** The options of `muster cancel`. */
+export interface CancelCommandOptions extends CommonOptions {
+  /** Tasks of a queue to cancel, instead of the run. */
+  task?: string[];
+}
 
 type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
 
@@ -24,7 +33,12 @@ type RecordedNode = ReturnType<CancelOptions["findNodes"]>[number];
  * `muster cancel [RUN]`: ends a run on all of its nodes, whether its coordinator is alive or not. Results are kept, those that nodes
  * still hold are collected first, and the same `run` command resumes it. Returns 0, or 3 where a node could not be reached or cleaned.
  */
-export async function cancel(word: string | undefined, options: CommonOptions, writers: Writers): Promise<number> {
+export async function cancel(
+  word: string | undefined,
+  options: CancelCommandOptions,
+  writers: Writers,
+): Promise<number> {
+  if (options.task !== undefined) return cancelQueuedTasks(word, options.task, options, writers);
   const path = word === undefined ? findOnlyUnfinishedRun() : requireRunDirectory(word);
   const print = (text: string) => {
     if (!options.quiet && !options.json) writers.err(text);
@@ -43,6 +57,22 @@ export async function cancel(word: string | undefined, options: CommonOptions, w
   else if (!options.quiet || failed)
     writers.out("steps" in cancelled ? formatCancelledPipeline(cancelled) : formatCancelledRun(cancelled));
   return failed ? 3 : 0;
+}
+
+/** Cancels single tasks of a queue; the run goes on. */
+async function cancelQueuedTasks(
+  word: string | undefined,
+  ids: readonly string[],
+  options: CommonOptions,
+  writers: Writers,
+): Promise<number> {
+  if (word === undefined) throw new UsageError("cancel: --task needs a run", "muster cancel RUN --task ID");
+  const queue = await openRunQueue(requireRunDirectory(word));
+  await cancelTasks(queue, ids);
+  const result = { directory: queue.path, tasks: ids };
+  if (options.json) writers.out(formatJson(result, 2));
+  else if (!options.quiet) writers.out(formatCanceledTasks(result));
+  return 0;
 }
 
 function describeCancelEvent(event: CancelEvent): string {

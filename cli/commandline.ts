@@ -25,6 +25,7 @@ async function main(argv: string[]): Promise<number> {
     const known = error instanceof CommanderError ? toUsageError(error) : error;
     if (known === error) terminal.err(formatError(known));
     if (argv.includes("--json")) terminal.out(formatJson(buildErrorDocument(known), 2));
+    else if (argv.includes("--json-lines")) terminal.out(formatJson(buildErrorDocument(known)));
     return exitStatusOf(known);
   }
 }

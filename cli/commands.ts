@@ -1,16 +1,18 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../schemas/errors.js";
-import { addCommonOptions, type SetResult } from "./commonoptions.js";
+import { addCommonOptions, appendValue, type SetResult } from "./commonoptions.js";
 import { formatHelpDetails } from "./helptext.js";
 import { addNodeCommands } from "./nodecommands.js";
 import type { RunCommandOptions } from "./options.js";
 import { addRunCommands } from "./runcommands.js";
 import { terminal as writers } from "./terminal.js";
 
-const appendValue = (value: string, before: string[] = []): string[] => [...before, value];
-
 function addRun(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("run").argument("[file]", "a job or a pipeline (see docs/reference.md)"))
+  addCommonOptions(
+    muster
+      .command("run")
+      .argument("[file]", "a job or a pipeline (see docs/reference.md); - = a job in JSON from stdin"),
+  )
     .summary("run or resume a job or a pipeline")
     .description(
       "Runs a job, or the steps of a pipeline, on the nodes of the inventory and collects every result once. Run the same command again to resume it.",
@@ -30,6 +32,7 @@ function addRun(muster: Command, setResult: SetResult): void {
     .addOption(new Option("--background <how>").choices(["new", "resumed"]).hideHelp())
     .option("--set <key=value>", "change a parameter of the job (params.key), or another key", appendValue)
     .option("--range <start:end>", "another range, half-open")
+    .option("--json-lines", "print a line of JSON for each result when it is committed, and one for the end")
     .option("--from <step>", "pipeline: only this step and its dependents")
     .option("--only <step>", "pipeline: only this step")
     .option("--metrics <file>", "write metrics for Prometheus (textfile collector of node_exporter) at the end")
@@ -44,6 +47,7 @@ function addRun(muster: Command, setResult: SetResult): void {
           "muster run scoring_jobs.json --results . --limit rigs",
           "muster run trials.yaml --set sample_size=350 --fresh",
           "muster run --detach sieve.yaml",
+          "muster run - --json-lines < job.json     results as lines of JSON",
         ],
         [
           ["0", "done"],
@@ -66,6 +70,11 @@ async function startRun(file: string | undefined, options: RunCommandOptions): P
     return resumeAll(file, { ...options, resumeAll: folder }, writers);
   }
   if (file === undefined) throw new UsageError("run: name a job or a pipeline", "For example: muster run job.yaml");
+  if (file === "-" && (options.detach || options.background))
+    throw new UsageError(
+      "--detach needs a file, because the run in the background reads it again",
+      "Write the job to a file.",
+    );
   if (options.detach) return (await import("./detach.js")).detach(file, options, writers);
   if (options.background) return (await import("./runinbackground.js")).runInBackground(file, options, writers);
   return (await import("./run.js")).run(file, options, writers);
@@ -175,15 +184,18 @@ function addInit(muster: Command, setResult: SetResult): void {
   addCommonOptions(
     muster
       .command("init")
-      .argument("[what]", "inventory, job or pipeline", "inventory")
-      .argument("[words...]", "inventory: hosts, [USER@]HOST[:PORT]; job: its script"),
+      .argument("[what]", "inventory, job, pipeline or playbook", "inventory")
+      .argument("[words...]", "inventory: hosts, [USER@]HOST[:PORT]; job: its script; playbook: its name"),
     ["inventory", "limit", "verbose"],
   )
-    .summary("write an inventory, a job or a pipeline to start from")
+    .summary("write an inventory, a job, a pipeline or a playbook to start from")
     .description(
-      "Writes a file with comments. An inventory has what each machine says about its GPUs. A job without a script gets a small one. Files that exist are not replaced.",
+      "Writes a file with comments. An inventory has what each machine says about its GPUs. A job without a script gets a small one. A playbook comes with what an editor needs to know its types. Files that exist are not replaced.",
     )
-    .option("-o, --output <file>", "the file (default: inventory.yaml, job.yaml or pipeline.yaml); - prints it")
+    .option(
+      "-o, --output <file>",
+      "the file (default: inventory.yaml, job.yaml, pipeline.yaml or playbooks/NAME.ts); - prints it",
+    )
     .option("--kind <kind>", "job: range, tasks or matrix (default: range)")
     .option("--from <file>", "inventory: the machines of a distributed_config.json")
     .addHelpText(
@@ -194,6 +206,7 @@ function addInit(muster: Command, setResult: SetResult): void {
           "muster init inventory --from distributed_config.json",
           "muster init job score.py --kind tasks",
           "muster init pipeline -o nightly.yaml",
+          "muster init playbook workspace",
         ],
         [
           ["0", "written"],

@@ -22,3 +22,8 @@ export function addCommonOptions(command: Command, hidden: readonly (keyof typeo
     command.addOption(new Option(flags, meaning).hideHelp(hidden.includes(name as keyof typeof COMMON_OPTIONS)));
   return command;
 }
+
+/** Collects the values of an option that may be given several times. */
+export function appendValue(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,11 +1,8 @@
-import { closeSync, openSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { tryLockFile } from "../executor/run/record/filelock.js";
-import { type Drain, type Drains, drainsFilePath, readDrains, writeDrains } from "../fleet/drains.js";
+import { changeDrains, type Drain, type Drains, drainsFilePath, readDrains } from "../fleet/drains.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
 import { formatDrainedNodes } from "../report/draintext.js";
 import type { Writers } from "../report/writers.js";
-import { MusterError, UsageError } from "../schemas/errors.js";
+import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { suggest } from "../schemas/suggest.js";
 import { parseUntil } from "./drainuntil.js";
@@ -18,7 +15,6 @@ interface DrainOptions extends CommonOptions {
 }
 
 const MAX_REASON_CHARS = 200;
-const LOCK_TIMEOUT_MS = 10_000;
 
 /**
  * `muster drain [NODE...]`: keeps nodes from getting new chunks; running ones finish, or end with `--now`. Without nodes, it lists those
@@ -34,7 +30,7 @@ export async function drain(patterns: string[], options: DrainOptions, writers: 
   }
   const names = selectNodes(inventory, patterns.join(",")).map(({ name }) => name);
   const asked = readDrain(options, nowMs);
-  const drains = await changeDrains(inventory, nowMs, (before) => {
+  const drains = await changeDrains(inventory.file!, nowMs, (before) => {
     const added = names.map((name) => [name, { ...asked, since: before.get(name)?.since ?? asked.since }] as const);
     return new Map([...before, ...added]);
   });
@@ -48,7 +44,11 @@ export async function undrain(patterns: string[], options: CommonOptions, writer
   const nowMs = Date.now();
   const drained = readDrains(file, nowMs);
   const names = patterns.flatMap((pattern) => findDrainedNames(pattern, inventory, drained));
-  await changeDrains(inventory, nowMs, (before) => new Map([...before].filter(([name]) => !names.includes(name))));
+  await changeDrains(
+    inventory.file!,
+    nowMs,
+    (before) => new Map([...before].filter(([name]) => !names.includes(name))),
+  );
   const ended = names.filter((name) => drained.has(name));
   if (options.json) writers.out(formatJson({ undrained: ended }, 2));
   else if (!options.quiet)
@@ -93,22 +93,6 @@ function readDrain({ reason, until, now }: DrainOptions, nowMs: number): Drain {
     ...(until === undefined ? {} : { until: parseUntil(until, new Date(nowMs)).toISOString() }),
     ...(now ? { now } : {}),
   };
-}
-
-/** Changes the drains of an inventory, one command at a time, and returns them. The lock is that of the inventory file. */
-async function changeDrains(inventory: Inventory, nowMs: number, change: (before: Drains) => Drains): Promise<Drains> {
-  const file = requireDrainsFile(inventory);
-  const fd = openSync(inventory.file!, "r");
-  try {
-    for (const deadline = performance.now() + LOCK_TIMEOUT_MS; !tryLockFile(fd); await sleep(50))
-      if (performance.now() > deadline)
-        throw new MusterError("HELD", `${inventory.file} is locked by another program`, { next: "Try again." });
-    const drains = change(readDrains(file, nowMs));
-    writeDrains(file, drains);
-    return drains;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function showDrains(

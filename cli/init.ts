@@ -1,11 +1,10 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, extname, join, relative } from "node:path";
 import { deriveName } from "../executor/job/derivedname.js";
 import { quote } from "../fleet/quote.js";
 import type { Writers } from "../report/writers.js";
-import { MusterError, UsageError } from "../schemas/errors.js";
+import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
-import { describeSystemError } from "../schemas/systemerror.js";
 import {
   readJobStarter,
   readPipelineStarter,
@@ -15,6 +14,8 @@ import {
   type StarterKind,
 } from "../templates/starters.js";
 import { type DraftOptions, draftInventory } from "./initinventory.js";
+import { findPlaybookPath, formatNextStep, makePlaybook, makeTypes } from "./initplaybook.js";
+import { type NewFile, rejectExisting, writeNewFiles } from "./newfiles.js";
 
 /** The options of `muster init`. */
 interface InitOptions extends DraftOptions {
@@ -22,38 +23,37 @@ interface InitOptions extends DraftOptions {
   kind?: string;
 }
 
-/** A file to write, and what to do with it then. */
-interface NewFile {
-  path: string;
-  text: string;
-}
-
 const DEFAULT_FILES = { inventory: "inventory.yaml", job: "job.yaml", pipeline: "pipeline.yaml" } as const;
 
 /**
- * `muster init job [SCRIPT]`, `muster init pipeline`, `muster init inventory [HOST...]`: writes a file to start from, with comments. Files
+ * `muster init job [SCRIPT]`, `muster init pipeline`, `muster init playbook [NAME]`, `muster init inventory [HOST...]`: writes a file to start from, with comments. Files
  * that exist are never replaced. Returns the exit status: 3 where some machine of an inventory could not be asked.
  */
 export async function init(what: string, words: string[], options: InitOptions, writers: Writers): Promise<number> {
-  if (!isStarterFile(what))
-    throw new UsageError(`init ${what}: there is no such file`, "Name one of inventory, job and pipeline.");
+  if (what !== "playbook" && !isStarterFile(what))
+    throw new UsageError(`init ${what}: there is no such file`, "Name one of inventory, job, pipeline and playbook.");
   if (what !== "job" && options.kind !== undefined) throw new UsageError("--kind is for `muster init job`");
   if (what !== "inventory" && options.from !== undefined) throw new UsageError("--from is for `muster init inventory`");
-  const path = options.output ?? DEFAULT_FILES[what];
+  const path = options.output ?? (what === "playbook" ? findPlaybookPath(words[0]) : DEFAULT_FILES[what]);
   if (path !== "-") rejectExisting(path);
   switch (what) {
     case "inventory": {
       const { text, unreached } = await draftInventory(words, options, writers);
-      writeAll([{ path, text }], "muster nodes", options, writers);
+      writeNewFiles([{ path, text }], "muster nodes", options, writers);
       return unreached === 0 ? 0 : 3;
     }
     case "job":
       if (words.length > 1) throw new UsageError("init job takes one script");
-      writeAll(makeJob(path, words[0], parseKind(options.kind)), runHere(path), options, writers);
+      writeNewFiles(makeJob(path, words[0], parseKind(options.kind)), runHere(path), options, writers);
       return 0;
     case "pipeline":
       if (words.length > 0) throw new UsageError("init pipeline takes no further words");
-      writeAll(makePipeline(path), runHere(path), options, writers);
+      writeNewFiles(makePipeline(path), runHere(path), options, writers);
+      return 0;
+    case "playbook":
+      if (words.length > 1) throw new UsageError("init playbook takes one name");
+      writeNewFiles(makePlaybook(path), formatNextStep(path), options, writers);
+      if (path !== "-") makeTypes(writers);
       return 0;
     default:
       return what satisfies never;
@@ -93,31 +93,4 @@ function makePipeline(path: string): NewFile[] {
 
 function runHere(path: string): string {
   return `muster run -i local ${quote(path)}`;
-}
-
-function rejectExisting(path: string): void {
-  if (!existsSync(path)) return;
-  throw new UsageError(`init: ${path} exists`, "Name another file with -o FILE, or - to print it.");
-}
-
-/** Writes files that do not exist yet, or prints the first one where its path is `-`. */
-function writeAll(files: NewFile[], next: string, { quiet, json }: InitOptions, writers: Writers): void {
-  const [first] = files;
-  if (first?.path === "-") return writers.out(first.text.trimEnd());
-  for (const { path } of files) rejectExisting(path);
-  for (const { path, text } of files) writeNew(path, text);
-  const paths = files.map(({ path }) => path);
-  if (json) writers.out(formatJson({ written: paths.map((path) => resolve(path)), next }, 2));
-  else if (!quiet) writers.out(`written: ${paths.join(", ")}\nnext: ${next}`);
-}
-
-function writeNew(path: string, text: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text, { flag: "wx" });
-  } catch (error) {
-    const refusal = describeSystemError(error);
-    if (refusal === undefined) throw error;
-    throw new MusterError("NOT_WRITTEN", `${path} ${refusal.reason}`, { next: refusal.hint });
-  }
 }

@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
 import { gatherAllFacts, type NodeFacts } from "../fleet/allfacts.js";
 import { parseClusterFile } from "../fleet/discovery/clusterfile.js";
 import { type HostRequest, isThisMachine, parseHostRequest } from "../fleet/discovery/hostrequest.js";
-import { type DiscoveredHost, formatInventoryDraft } from "../fleet/discovery/inventorydraft.js";
+import { formatInventoryDraft } from "../fleet/discovery/inventorydraft.js";
+import type { DiscoveredHost } from "../fleet/discovery/nodeentry.js";
 import { listSshHosts } from "../fleet/discovery/sshhosts.js";
 import { parseInventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
@@ -18,6 +17,7 @@ import { describeSystemError } from "../schemas/systemerror.js";
 import { findSchema } from "../templates/starters.js";
 import { explainUnreached } from "./explainunreached.js";
 import type { CommonOptions } from "./options.js";
+import { ask, canAsk } from "./question.js";
 import { withProgress } from "./withprogress.js";
 
 export interface DraftOptions extends CommonOptions {
@@ -77,28 +77,13 @@ async function askForHosts(writers: Writers): Promise<string[]> {
   const listed = known.length > MAX_LISTED_HOSTS ? `${shown} ... (${known.length})` : shown;
   const example =
     known.length === 0 ? "For example: muster init inventory me@10.0.0.4 rig2" : `~/.ssh/config has: ${listed}`;
-  if (!process.stdin.isTTY) throw new UsageError("init inventory: no hosts are named", example);
+  if (!canAsk()) throw new UsageError("init inventory: no hosts are named", example);
   if (known.length > 0) writers.err(`hosts of ~/.ssh/config: ${listed}`);
   const answer = await ask("hosts ([USER@]HOST[:PORT] or localhost), separated by spaces: ");
   if (answer === undefined) writers.err("");
   const words = (answer ?? "").split(/[\s,]+/).filter(Boolean);
   if (words.length === 0) throw new UsageError("init inventory: no hosts are named", example);
   return words;
-}
-
-/** Asks a question on the terminal. Resolves with undefined at Ctrl-D; Ctrl-C ends this process as in any program. */
-async function ask(question: string): Promise<string | undefined> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  terminal.once("SIGINT", () => {
-    terminal.close();
-    process.kill(process.pid, "SIGINT");
-  });
-  const closed = once(terminal, "close").then(() => undefined);
-  // A question that is left with Ctrl-D rejects, or is never answered, by the version of Node.js.
-  const answered = terminal.question(question).catch(() => undefined);
-  const answer = await Promise.race([answered, closed]);
-  terminal.close();
-  return answer;
 }
 
 /** A node with nothing but what is needed to reach it. */

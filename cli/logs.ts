@@ -8,6 +8,7 @@ import {
   locateLog,
 } from "../executor/run/record/logfiles.js";
 import { rejectSpecialFiles } from "../executor/run/record/specialfiles.js";
+import { explainNoRun } from "../launch/findrun.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -16,7 +17,6 @@ import { followLogs, selectStreams } from "./followlogs.js";
 import { takeLastLines } from "./lastlines.js";
 import { type LogsOptions, parseTail, rejectConflicts } from "./logsoptions.js";
 import { explainMissingLogs, findLastTry } from "./missinglogs.js";
-import { explainNoRun } from "./rundirectory.js";
 import { printBytes } from "./terminal.js";
 
 /**

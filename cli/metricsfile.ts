@@ -1,6 +1,7 @@
 import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { formatMetrics, type MetricFamily } from "../report/prometheus.js";
+import type { MetricFamily } from "../report/metricfamily.js";
+import { formatMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addBootstrap } from "./bootstrapcommand.js";
 import { addCommonOptions, type SetResult } from "./commonoptions.js";
 import { formatHelpDetails } from "./helptext.js";
 import { terminal as writers } from "./terminal.js";
@@ -14,6 +15,19 @@ function addProvision(muster: Command, setResult: SetResult): void {
     .option("--check", "only show what would change (the same as verify)")
     .option("--diff", "show the differences of files")
     .option("--if-rebooted", "only nodes that have rebooted since their last successful provision")
+    .option("--serial <count>", "this many nodes at once, or a share of them (25%), and stop where one fails")
+    .option("--max-fail <count>", "with --serial: how many nodes may fail before it stops (default: 0)")
+    .option(
+      "--reboot",
+      "drain and reboot nodes that need it, one after the other unless --serial says more, then continue",
+    )
+    .option(
+      "--reboot-wait <time>",
+      "with --reboot: wait so long for chunks, then for the node to return (default: 10m)",
+    )
+    .option("--heal", "first heal nodes that stay away or have sick GPUs, as `heal` of the inventory says")
+    .option("--plan", "with --heal: only show what would be healed")
+    .option("--metrics <file>", "with --heal: write metrics for Prometheus (textfile collector of node_exporter)")
     .option("--lock-wait <time>", "the longest time to wait for another provision of a node (default: 60s)")
     .addHelpText(
       "after",
@@ -22,14 +36,17 @@ function addProvision(muster: Command, setResult: SetResult): void {
           "muster provision --check --diff",
           "muster provision ramdisk --limit rigs --if-rebooted",
           "muster provision rocm-env kernel-params",
+          "muster provision packages --serial 1",
+          "muster provision kernel-params --limit rigs --reboot",
+          "muster provision --heal --plan",
         ],
         [
           ["0", "in sync"],
           ["2", "drift (--check)"],
-          ["3", "some nodes or resources failed, or need a reboot"],
+          ["3", "some nodes, resources or healings failed, or need a reboot"],
           ["64, 65", "wrong usage, an invalid file"],
           ["69", "no usable node"],
-          ["75", "locked by another provision"],
+          ["75", "locked by another provision, or another muster heals"],
         ],
       ),
     )
@@ -87,11 +104,11 @@ function addDoctor(muster: Command, setResult: SetResult): void {
 }
 
 function addNodes(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("nodes"))
+  addCommonOptions(muster.command("nodes").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"))
     .summary("show the GPUs, memory, Python and host key of each node")
     .description("Connects to every node and shows its hardware and system. Nothing is changed or left on a node.")
-    .addHelpText("after", formatHelpDetails(["muster nodes", "muster nodes --limit rigs --json"], []))
-    .action((options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(options, writers))));
+    .addHelpText("after", formatHelpDetails(["muster nodes", "muster nodes rig-6600", "muster nodes rigs --json"], []))
+    .action((names, options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(names, options, writers))));
 }
 
 function addTop(muster: Command, setResult: SetResult): void {
@@ -144,6 +161,43 @@ function addExec(muster: Command, setResult: SetResult): void {
       ),
     )
     .action((command, options) => setResult(import("./exec.js").then(({ exec }) => exec(command, options, writers))));
+}
+
+function addBench(muster: Command, setResult: SetResult): void {
+  addCommonOptions(muster.command("bench").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes with GPUs)"), [
+    "verbose",
+  ])
+    .summary("measure GPUs: alone, at full load, at power limits; find slow and faulty ones")
+    .description(
+      "Runs a short load on each GPU: alone, with all GPUs of its node at once, and, with --caps, at several power limits. Proposes `rate` and `power` for the inventory as a diff, and names GPUs that are slow beside others of their model, or that compute wrongly. The built-in load needs OpenCL on the node; --job runs the first chunk of a job of yours instead. Nodes in use are left out.",
+    )
+    .option("--job <file>", "measure the first chunk of this job, whose results are compared between GPUs")
+    .option("--range <start:end>", "with --job: this range of it, as one chunk")
+    .option("--time <time>", "how long the built-in load computes in each pass", "10s")
+    .option("--caps <watts>", "power limits to measure, e.g. 80W,100W,120W, or auto; they are restored afterwards")
+    .option("--burn <time>", "let all GPUs compute this long at once, e.g. 10m, to find those that compute wrongly")
+    .option("--out <dir>", "the folder of what was measured (default: runs/bench-TIME)")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster bench",
+          "muster bench rig-6600 --caps auto",
+          "muster bench rigs --burn 10m",
+          "muster bench --job sieve.yaml --range 0:5000000",
+          "muster bench --job sieve.yaml -q --out new && patch -p1 < new/inventory.diff",
+        ],
+        [
+          ["0", "all GPUs were measured"],
+          ["3", "some GPUs or nodes could not be measured, or compute wrongly"],
+          ["64, 65", "wrong usage, an invalid file"],
+          ["69", "no usable node"],
+          ["75", "all nodes are in use"],
+          ["130", "interrupted: the load is ended, and power limits are restored"],
+        ],
+      ),
+    )
+    .action((nodes, options) => setResult(import("./bench.js").then(({ bench }) => bench(nodes, options, writers))));
 }
 
 function addCache(muster: Command, setResult: SetResult): void {
@@ -219,6 +273,18 @@ function addUndrain(muster: Command, setResult: SetResult): void {
 
 /** Adds the commands that look at nodes, or bring them into their state. */
 export function addNodeCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addProvision, addVerify, addDoctor, addNodes, addTop, addExec, addCache, addDrain, addUndrain])
+  for (const add of [
+    addProvision,
+    addVerify,
+    addDoctor,
+    addNodes,
+    addBootstrap,
+    addTop,
+    addExec,
+    addBench,
+    addCache,
+    addDrain,
+    addUndrain,
+  ])
     add(muster, setResult);
 }

@@ -9,10 +9,13 @@ import type { CommonOptions } from "./options.js";
 import { isLive, TablePrinter } from "./tableprinter.js";
 import { withProgress } from "./withprogress.js";
 
-/** `muster nodes`: shows the hardware and system of every node. Nothing is changed or left on a node. Returns the exit status. */
-export async function nodes(options: CommonOptions, writers: Writers): Promise<number> {
+/**
+ * `muster nodes [NODE...]`: shows the hardware and system of these nodes, of all if none is named. Nothing is changed or left on a node.
+ * Returns the exit status.
+ */
+export async function nodes(patterns: string[], options: CommonOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const selected = selectNodes(inventory, options.limit);
+  const selected = selectNodes(inventory, patterns.length > 0 ? patterns.join(",") : options.limit);
   const names = selected.map(({ name }) => name);
   const table = createNodesTable(names, options.verbose ? "all" : "usual", Date.now() / 1000);
   const printer = isLive(options) ? new TablePrinter(table, names, writers) : undefined;

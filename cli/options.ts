@@ -21,6 +21,8 @@ export interface RunCommandOptions extends CommonOptions {
   plan?: boolean;
   set?: string[];
   range?: string;
+  /** A line of JSON for each result, while the run goes on. */
+  jsonLines?: boolean;
   provision?: boolean;
   /** Pipelines only: this step and its dependents, or this step alone. */
   from?: string;

@@ -5,12 +5,13 @@ import type { PipelineContext, PipelineObserver, PlaybookRunner } from "../execu
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
+import { createAdmissionCheck, formatLockWait } from "../launch/admissioncheck.js";
+import { checkProfileLimits } from "../launch/checkprofilelimits.js";
+import { createRunHealing } from "../launch/runhealing.js";
 import { formatStep } from "../report/pipelinetext.js";
 import { PlainProgress, silentProgress } from "../report/progressplain.js";
 import { buildPipelineMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
-import { createAdmissionCheck, formatLockWait } from "./admissioncheck.js";
-import { checkProfileLimits } from "./checkprofilelimits.js";
 import { writeRunMetrics } from "./metricsfile.js";
 import { notifyFinished } from "./notifications.js";
 import type { RunCommandOptions } from "./options.js";
@@ -54,6 +55,7 @@ export function createPlaybookRunner(
       for (const note of checkProfileLimits([job], nodes)) print(`[${step}] ${note}`);
     },
     createInspection: (job) => createAdmissionCheck(job, inventory, options.provision === true, onWait),
+    createHealing: () => createRunHealing(inventory),
     run: (kind, names, selected, step) =>
       runPlaybookStep(kind, names, selected, inventory, (line) => print(`[${step}] ${line}`)),
   };

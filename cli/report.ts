@@ -4,6 +4,7 @@ import { type AnyRunStatus, isPipelineRun, readAnyRunStatus } from "../executor/
 import { readPipelineHistory } from "../executor/pipeline/pipelinehistory.js";
 import { type RunHistory, readRunHistory } from "../executor/run/record/runhistory.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
+import { requireRunDirectory } from "../launch/findrun.js";
 import { renderHistoryPage } from "../report/historypage.js";
 import { bigintToDecimal, buildHistoryDocument, formatHistory } from "../report/historytext.js";
 import { renderPipelinePage } from "../report/pipelinepage.js";
@@ -15,7 +16,6 @@ import { describeSystemError } from "../schemas/systemerror.js";
 import { explainReadError } from "./explainreaderror.js";
 import type { CommonOptions } from "./options.js";
 import { serveReport } from "./reportserver.js";
-import { requireRunDirectory } from "./rundirectory.js";
 import { ServedRun } from "./servedrun.js";
 
 export interface ReportOptions extends CommonOptions {

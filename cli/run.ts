@@ -1,15 +1,14 @@
 import { resolve } from "node:path";
-import { loadJob } from "../executor/job/loadjob.js";
-import { loadForRun } from "../executor/run/record/ownresults.js";
-import { resolveRunPath } from "../executor/run/record/runlock.js";
-import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { type LaunchSettings, type LoadedJob, loadForLaunch } from "../launch/loadforlaunch.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { detectFileKind } from "../schemas/filekind.js";
+import { parseObjectSource } from "../schemas/objectsource.js";
 import { readSource } from "../schemas/parsesource.js";
 import type { Source } from "../schemas/source.js";
+import { readTextStream } from "../schemas/textfile.js";
 import { parseRangeOption, parseSetOptions, type RunCommandOptions, rejectCronOnlyOptions } from "./options.js";
-import { type LoadedJob, outOf, performJob } from "./performjob.js";
+import { outOf, performJob } from "./performjob.js";
 import type { StartListener } from "./startlistener.js";
 
 /**
@@ -24,10 +23,13 @@ export async function run(
 ): Promise<number> {
   const loaded = await loadJobFile(file, options);
   if (loaded.kind === "pipeline") {
+    if (options.jsonLines) throw new UsageError("--json-lines is for jobs", `${file} is a pipeline: use --json.`);
     const { runPipelineFile } = await import("./runpipeline.js");
     return runPipelineFile(resolve(file), options, writers, listener);
   }
-  return performJob(loaded, options, writers, { listener });
+  // Progress and warnings are as with --json.
+  const shown = options.jsonLines ? { ...options, json: true } : options;
+  return performJob(loaded, shown, writers, { listener });
 }
 
 /** What FILE is: a pipeline, or a job with the nodes that it may run on. */
@@ -35,29 +37,45 @@ export type LoadedFile = { kind: "pipeline" } | ({ kind: "job" } & LoadedJob);
 
 /** Loads a job. The file is read only once, because reading a large one takes seconds. */
 export async function loadJobFile(file: string, options: RunCommandOptions): Promise<LoadedFile> {
-  const source = readSource(resolve(file));
-  if (detectFileKind(source) === "pipeline") return { kind: "pipeline" };
+  const read = await prepareReading(file);
+  const source = read();
+  if (detectFileKind(source) === "pipeline") {
+    if (file === STDIN) throw new UsageError("a pipeline cannot be read from stdin", "Write it to a file.");
+    return { kind: "pipeline" };
+  }
   if (options.from !== undefined || options.only !== undefined || options.cron)
     throw new UsageError("--from, --only and --cron are for pipelines", `${file} is a job.`);
   rejectCronOnlyOptions(options);
-  const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const nodes = selectNodes(inventory, options.limit);
-  const jobOptions = {
-    set: parseSetOptions(options.set),
-    range: parseRangeOption(options.range),
-    results: options.results === undefined ? undefined : resolve(options.results),
-    overwrite: options.overwrite,
-    inventory,
-  };
+  // A large file is read once: options are written into the source only when it is loaded.
   let unread: Source | undefined = source;
-  const load = (ownResults: ReadonlySet<string>) => {
-    // Options are written into the source, so it is loaded once.
-    const job = loadJob(unread ?? readSource(resolve(file)), { ...jobOptions, ownResults });
+  const createSource = () => {
+    const created = unread ?? read();
     unread = undefined;
-    return job;
+    return created;
   };
-  const job = await loadForRun(load, (one) => resolveRunPath(one, outOf(options), options.fresh === true));
-  if (options.overwrite && job.results === undefined)
-    throw new UsageError("--overwrite needs a folder of results", "Add --results DIR.");
-  return { kind: "job", inventory, nodes, job };
+  return { kind: "job", ...(await loadForLaunch(createSource, readLaunchSettings(options))) };
+}
+
+/** The name of a file that means a job in JSON on stdin, whose relative paths start from the current folder. */
+const STDIN = "-";
+
+/** Returns a function that parses the job, again for each call. */
+async function prepareReading(file: string): Promise<() => Source> {
+  if (file !== STDIN) return () => readSource(resolve(file));
+  const content = await readTextStream(process.stdin, "stdin");
+  return () => parseObjectSource(content, process.cwd());
+}
+
+function readLaunchSettings(options: RunCommandOptions): LaunchSettings {
+  const { inventory, limit, set, range, results, overwrite, fresh } = options;
+  return {
+    inventory,
+    limit,
+    set: parseSetOptions(set),
+    range: parseRangeOption(range),
+    results: results === undefined ? undefined : resolve(results),
+    overwrite,
+    out: outOf(options),
+    fresh: fresh === true,
+  };
 }

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommonOptions, type SetResult } from "./commonoptions.js";
+import { addCommonOptions, appendValue, type SetResult } from "./commonoptions.js";
 import { formatHelpDetails } from "./helptext.js";
 import { terminal as writers } from "./terminal.js";
 
@@ -60,12 +60,18 @@ function addCancel(muster: Command, setResult: SetResult): void {
   )
     .summary("end a run everywhere, and leave nothing on its nodes")
     .description(
-      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results that have ended there are collected first; `muster run` resumes the run.",
+      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results that have ended there are collected first; `muster run` resumes the run. With --task, only tasks of a queue are canceled: those that wait are not started, those that run are stopped, and the run goes on.",
     )
+    .option("--task <id>", "cancel this task of a queue instead of the run; may be given several times", appendValue)
     .addHelpText(
       "after",
       formatHelpDetails(
-        ["muster cancel", "muster cancel runs/sieve", "muster cancel sieve -i inventory.yaml --limit rig-6600"],
+        [
+          "muster cancel",
+          "muster cancel runs/sieve",
+          "muster cancel sieve -i inventory.yaml --limit rig-6600",
+          "muster cancel trials --task trial-17     only this task of a queue",
+        ],
         [
           ["0", "nothing is left"],
           ["3", "some nodes could not be reached or cleaned"],
@@ -180,7 +186,43 @@ function addWhy(muster: Command, setResult: SetResult): void {
     );
 }
 
-/** Adds the commands that look at runs, or end them. */
+function addAdd(muster: Command, setResult: SetResult): void {
+  addCommonOptions(
+    muster
+      .command("add")
+      .argument("<run>", "a run directory, the name of a run in ./runs, or a job file")
+      .argument("[tasks]", "a file with tasks in YAML, JSON or JSON lines; - for stdin"),
+    ["inventory", "limit", "verbose"],
+  )
+    .summary("add tasks to the queue of a run, before it begins and while it runs")
+    .description(
+      "Adds tasks to the queue of a job of kind `queue`: all of them, or none where one is invalid. They are on disk when it returns, whether or not the run is running. A task that the queue has already is no change; another task with its id is refused. A job file stands for the run that `muster run` begins or resumes.",
+    )
+    .option("--close", "accept no more tasks: the run ends when those that it has are done")
+    .option("--out <dir>", "with a job file: the run directory (default: runs/NAME beside it)")
+    .addHelpText(
+      "after",
+      formatHelpDetails(
+        [
+          "muster add trials.yaml tasks.yaml        before the first `muster run trials.yaml`",
+          "muster add trials more.ndjson            while it runs",
+          "python3 suggest.py | muster add trials -",
+          "muster add trials --close",
+        ],
+        [
+          ["0", "added; or the queue has them already"],
+          ["3", "the disk is full; nothing was added"],
+          ["64, 65", "wrong usage; an invalid task, a closed queue; nothing was added"],
+        ],
+        "Paths in tasks are relative to the job file. The files are copied into the\nrun directory, so they may change or go afterwards.",
+      ),
+    )
+    .action((run, tasks, options) =>
+      setResult(import("./add.js").then(({ add }) => add(run, tasks, options, writers))),
+    );
+}
+
+/** Adds the commands that look at runs, or change them. */
 export function addRunCommands(muster: Command, setResult: SetResult): void {
-  for (const add of [addStatus, addAttach, addReport, addCancel, addLogs, addWhy]) add(muster, setResult);
+  for (const add of [addStatus, addAdd, addAttach, addReport, addCancel, addLogs, addWhy]) add(muster, setResult);
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findActiveRuns } from "../executor/run/record/activeruns.js";
 import { SampledFleet, type SampledNode } from "../fleet/gpus/sampledfleet.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
+import { findRunsFolder } from "../launch/findrun.js";
 import { TERMINAL_COLUMNS } from "../report/columns.js";
 import { toPrintableText } from "../report/format.js";
 import { type FleetView, renderFleet } from "../report/topview.js";
@@ -11,7 +12,6 @@ import { explainUnreached } from "./explainunreached.js";
 import { showFleet } from "./fleetscreen.js";
 import { handleInterrupt } from "./interrupt.js";
 import type { CommonOptions } from "./options.js";
-import { findRunsFolder } from "./rundirectory.js";
 
 const INTERVAL_SECONDS = 2;
 /** For which a single look waits for nodes that do not answer: longer than a dial takes, whose error says more. */

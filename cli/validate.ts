@@ -2,13 +2,13 @@ import { resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
 import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { checkProfileLimits } from "../launch/checkprofilelimits.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { formatProblem, InvalidFileError, type Problem } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { detectFileKind } from "../schemas/filekind.js";
 import { readSource } from "../schemas/parsesource.js";
-import { checkProfileLimits } from "./checkprofilelimits.js";
 import type { CommonOptions } from "./options.js";
 
 /** The result of checking one file. */
@@ -107,6 +107,7 @@ function isInventoryFile(file: string): boolean {
 
 function describeJob(job: Job, kind: "job" | "jobs-file"): string {
   const what = kind === "jobs-file" ? "jobs file" : `job, ${job.kind}`;
+  if (job.kind === "queue") return what;
   const units = { range: "unit", tasks: kind === "jobs-file" ? "job" : "task", matrix: "combination", shards: "shard" };
   return `${what}, ${pluralize(job.units, units[job.kind])}`;
 }

@@ -15,7 +15,7 @@ export interface VerifyOptions extends DriftReportOptions {
 /** `muster verify [PLAYBOOK...]`: reports the drift of every node and changes nothing. Returns the exit status. */
 export async function verify(names: string[], options: VerifyOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const playbooks = await loadRequestedPlaybooks(names, inventory);
+  const playbooks = await loadRequestedPlaybooks(names, inventory, options, writers);
   const nodes = selectNodes(inventory, options.limit);
   const factsByNode = new Map<string, Facts>();
   const inspect = async (connection: Connection) => {

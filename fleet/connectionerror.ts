@@ -3,7 +3,7 @@ import { MusterError } from "../schemas/errors.js";
 /**
  * UNREACHABLE: name resolution, routing or the TCP connection failed. DROPPED: the server closed the connection before log-in, as a busy
  * sshd does. TIMEOUT: no answer in time. LOST: an established connection broke. HOST_KEY_*: the host key is not trusted. AUTH: the server
- * accepts none of our keys. ABANDONED: the caller needs the connection no longer. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
+ * accepts none of our keys. PASSWORD: nor the password that was given. ABANDONED: the caller needs the connection no longer. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
  * start. SESSIONS: the server allows no further channel. File errors: DENIED, NO_SPACE, MISSING, and FILE for everything else.
  */
 export type ConnectionErrorCode =
@@ -16,6 +16,7 @@ export type ConnectionErrorCode =
   | "HOST_KEY_CHANGED"
   | "HOST_KEY_REVOKED"
   | "AUTH"
+  | "PASSWORD"
   | "UNSUPPORTED_KEY"
   | "CONFIG"
   | "SHELL"
@@ -31,6 +32,23 @@ export interface NodeStep {
   step: string;
 }
 
+/**
+ * A host key that known_hosts does not have. `fingerprint`: `SHA256:...`. `isAccepted`: the inventory or ~/.ssh/config has new keys recorded
+ * without a question.
+ */
+export interface UnknownHostKey {
+  type: string;
+  fingerprint: string;
+  isAccepted: boolean;
+}
+
+interface ConnectionErrorDetails {
+  next?: string;
+  cause?: unknown;
+  unknownKey?: UnknownHostKey;
+  offeredMethods?: readonly string[];
+}
+
 /** A failed connection to a node, or a failed operation on its files. Its message is `node: step: detail`. */
 export class ConnectionError extends MusterError {
   declare readonly code: ConnectionErrorCode;
@@ -38,17 +56,23 @@ export class ConnectionError extends MusterError {
   readonly step: string;
   /** The message without node and step. */
   readonly detail: string;
+  /** The host key that is not known yet, at a first contact. */
+  readonly unknownKey: UnknownHostKey | undefined;
+  /** The log-in methods that the server has offered before it refused ours; undefined: not known. */
+  readonly offeredMethods: readonly string[] | undefined;
 
   constructor(
     code: ConnectionErrorCode,
     { node, step }: NodeStep,
     detail: string,
-    { next = DEFAULT_NEXT[code], cause }: { next?: string; cause?: unknown } = {},
+    { next = DEFAULT_NEXT[code], cause, unknownKey, offeredMethods }: ConnectionErrorDetails = {},
   ) {
     super(code, `${step}: ${detail}`, { next, cause, node });
     this.name = "ConnectionError";
     this.step = step;
     this.detail = detail;
+    this.unknownKey = unknownKey;
+    this.offeredMethods = offeredMethods;
   }
 }
 
@@ -62,6 +86,7 @@ const DEFAULT_NEXT: Record<ConnectionErrorCode, string> = {
   HOST_KEY_CHANGED: "find out why; if the machine was reinstalled, remove the old key with ssh-keygen -R",
   HOST_KEY_REVOKED: "do not use this machine until it has a new host key",
   AUTH: "put the public key into ~/.ssh/authorized_keys of that user on the node (ssh-copy-id)",
+  PASSWORD: "check the user and the password",
   UNSUPPORTED_KEY: "use an unencrypted OpenSSH key, or load the key into ssh-agent (ssh-add)",
   CONFIG: "change the setting",
   SHELL: "check the login shell of that user on the node and its start-up files",

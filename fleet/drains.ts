@@ -1,9 +1,12 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { InvalidFileError } from "../schemas/errors.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { InvalidFileError, MusterError } from "../schemas/errors.js";
 import { isJsonObject } from "../schemas/isjsonobject.js";
+import { tryLockFile } from "./filelock.js";
 
 const VERSION = 1;
+const LOCK_TIMEOUT_MS = 10_000;
 
 /** A node gets no new chunks. Times are ISO 8601. */
 export interface Drain {
@@ -11,6 +14,8 @@ export interface Drain {
   since: string;
   /** When it ends by itself; absent = never. */
   until?: string;
+  /** Healing has drained it, and ends that when it is well again. */
+  healing?: true;
   /** Whether chunks that run are ended, too. */
   now?: true;
 }
@@ -39,6 +44,29 @@ export function writeDrains(file: string, drains: Drains): void {
   const document = { version: VERSION, nodes: Object.fromEntries(drains) };
   writeFileSync(`${file}.partial`, `${JSON.stringify(document, null, 2)}\n`);
   renameSync(`${file}.partial`, file);
+}
+
+/**
+ * Changes the drains of the inventory file `inventory`, one process at a time, and returns them. The lock is that of the inventory. Rejects
+ * with HELD (75) where another program keeps it, and with InvalidFile as `readDrains` does.
+ */
+export async function changeDrains(
+  inventory: string,
+  nowMs: number,
+  change: (before: Drains) => Drains,
+): Promise<Drains> {
+  const file = drainsFilePath(inventory)!;
+  const fd = openSync(inventory, "r");
+  try {
+    for (const deadline = performance.now() + LOCK_TIMEOUT_MS; !tryLockFile(fd); await sleep(50))
+      if (performance.now() > deadline)
+        throw new MusterError("HELD", `${inventory} is locked by another program`, { next: "Try again." });
+    const drains = change(readDrains(file, nowMs));
+    writeDrains(file, drains);
+    return drains;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Returns a drain as text: "drained until 2026-12-01 18:00 (new fans)". */
@@ -73,8 +101,9 @@ function parseDrains(text: string): Drains | undefined {
 
 function isDrain(value: unknown): value is Drain {
   if (!isJsonObject(value)) return false;
-  const { reason, since, until, now } = value;
+  const { reason, since, until, healing, now } = value;
   const isTime = (time: unknown) => typeof time === "string" && !Number.isNaN(Date.parse(time));
   if (reason !== undefined && typeof reason !== "string") return false;
+  if (healing !== undefined && healing !== true) return false;
   return isTime(since) && (until === undefined || isTime(until)) && (now === undefined || now === true);
 }

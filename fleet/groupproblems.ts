@@ -1,13 +1,14 @@
 import type { Problem } from "../schemas/errors.js";
 import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
+import { SETTING_KEYS } from "./gpus/gpusettings.js";
 import type { GpuGroup } from "./node.js";
 
 /** An entry of `gpus` of a node. */
 export type GroupKeys = Extract<NonNullable<InventoryFile["nodes"][string]>["gpus"], readonly unknown[]>[number];
 
 /** Keys of a node that would hold for GPUs of every kind. */
-const KEYS_OF_ONE_KIND = ["pci", "vendor", "model", "vram", "rate"] as const;
+const KEYS_OF_ONE_KIND = ["pci", "vendor", "model", "vram", "rate", ...SETTING_KEYS] as const;
 
 /** Returns what the entries of `gpus` of a node contradict: its own keys, or each other. `groups`: the merged entries. */
 export function findGroupProblems(

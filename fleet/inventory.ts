@@ -8,9 +8,11 @@ import type { KeyPath, Source } from "../schemas/source.js";
 import type { InventoryFile } from "../schemas/types.js";
 import { createInvalidFileError } from "../schemas/violations.js";
 import { type Drain, drainsFilePath, readDrains } from "./drains.js";
+import { type HealSettings, readHealSettings } from "./healing/healsettings.js";
 import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
+import { findSettingConflicts } from "./settingconflicts.js";
 
 export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
 
@@ -57,6 +59,8 @@ export interface Inventory {
   manifests: Manifest[];
   /** By name. */
   pythonEnvs: Record<string, PythonEnv>;
+  /** undefined: nodes are not healed. */
+  heal?: HealSettings;
   routes: Record<string, Route>;
   /** The type of a jobs-file entry that names neither script nor type. */
   defaultRoute: string;
@@ -153,8 +157,15 @@ export function parseInventory(source: Source, file: string): Inventory {
   const value = source.value as InventoryFile;
   const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
   const mergeProblems = merged.flatMap((one) => (Array.isArray(one) ? one : []));
+  mergeProblems.push(
+    ...findSettingConflicts(
+      source,
+      merged.flatMap((one) => (Array.isArray(one) ? [] : [one])),
+    ),
+  );
   const manifests = readManifests(source, value, mergeProblems);
   const pythonEnvs = readPythonEnvs(source, folder, mergeProblems);
+  const heal = readHealSettings(source, folder, mergeProblems);
   if (mergeProblems.length > 0) throw createInvalidFileError(mergeProblems);
   return {
     nodes: merged as Node[],
@@ -164,6 +175,7 @@ export function parseInventory(source: Source, file: string): Inventory {
     files: mapValues(value.files, (path) => `${resolve(folder, path)}${path.endsWith("/") ? "/" : ""}`),
     manifests,
     pythonEnvs,
+    heal,
     routes: readRoutes(source, value),
     defaultRoute: value.defaults?.route ?? "analysis",
     folder,

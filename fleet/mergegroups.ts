@@ -5,6 +5,7 @@ import type { InventoryFile } from "../schemas/types.js";
 import { findGroupProblems, type GroupKeys } from "./groupproblems.js";
 import { findFractionProblem, type InventoryLayer, mergeProfile, mergeTexts } from "./mergeprofile.js";
 import type { GpuGroup, Profile } from "./node.js";
+import { findSettingsProblems } from "./settingsproblems.js";
 
 /** The kinds of GPU of a node, and what follows from them for the whole node. `problems`: what is wrong with them. */
 export interface MergedGroups {
@@ -22,6 +23,7 @@ export function mergeGpuGroups(source: Source, name: string, entries: readonly G
     const layers = listLayers(source, name, entry.profile);
     problems.push(...findProfileProblem(source, path, entry), ...findFractionProblem(source, layers));
     const profile = mergeProfile(source, layers, entry.profile);
+    if (profile.vendor !== "none") problems.push(...findSettingsProblems(source, layers, profile.vendor));
     return { profile, count: entry.count ?? entry.pci?.length, pci: entry.pci, env: mergeTexts(source, layers, "env") };
   });
   if (problems.length === 0) problems.push(...findGroupProblems(source, name, entries, merged));
@@ -32,6 +34,7 @@ export function mergeGpuGroups(source: Source, name: string, entries: readonly G
       env: {},
       kernel: Object.assign({}, ...merged.map(({ profile }) => profile.kernel)),
       limits: {},
+      settings: {},
     },
     gpuGroups: merged,
     gpus: merged.reduce((sum, { count = 0 }) => sum + count, 0),

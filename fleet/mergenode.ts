@@ -1,13 +1,20 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Problem } from "../schemas/errors.js";
-import { parseDuration, parseDurationOrNever, parseSizeOrZero } from "../schemas/quantity.js";
+import {
+  parseDuration,
+  parseDurationOrNever,
+  parseIntervalOrNever,
+  parsePrice,
+  parseSizeOrZero,
+} from "../schemas/quantity.js";
 import type { Source } from "../schemas/source.js";
 import { suggest } from "../schemas/suggest.js";
 import type { InventoryFile } from "../schemas/types.js";
 import { mergeGpuGroups } from "./mergegroups.js";
 import {
   findFractionProblem,
+  findSharingProblem,
   type InventoryLayer,
   mergeProfile,
   mergeTexts,
@@ -15,7 +22,10 @@ import {
   parseValue,
   pickFrom,
 } from "./mergeprofile.js";
+import { mergeNodeState } from "./mergestate.js";
 import type { Node } from "./node.js";
+import { NO_STATE } from "./nodestate.js";
+import { findSettingsProblems } from "./settingsproblems.js";
 
 const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";
@@ -23,6 +33,7 @@ const DEFAULT_SILENCE_SECONDS = 40;
 const DEFAULT_GRACE_SECONDS = 60;
 const DEFAULT_LEASE_SECONDS = 40 * 60;
 const DEFAULT_GPU_CHECK_SECONDS = 60;
+const DEFAULT_GPU_SAMPLE_SECONDS = 10;
 
 /**
  * Merges the defaults, the profile and the node's own keys into the node called `name`; later layers override earlier ones. Returns
@@ -42,6 +53,12 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
         hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
       },
     ];
+  if (own.power_cycle !== undefined && own.connection === "local")
+    problems.push({
+      ...source.positionOf(["nodes", name, "power_cycle"]),
+      message: `nodes.${name}.power_cycle: muster runs on this machine, and never power-cycles it`,
+      hint: "remove power_cycle",
+    });
   const hostProblem = own.host === undefined ? undefined : findHostProblem(own.host);
   if (hostProblem !== undefined) {
     const { message, hint } = hostProblem;
@@ -56,7 +73,12 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
   const pick = <K extends keyof InventoryLayer["keys"]>(key: K) => pickFrom(layers, key);
   const gpus = pick("gpus");
   const several = Array.isArray(gpus) ? mergeGpuGroups(source, name, gpus) : undefined;
-  problems.push(...(several?.problems ?? findFractionProblem(source, layers)));
+  const ownProblems = () => [
+    ...findFractionProblem(source, layers),
+    ...findSharingProblem(source, layers),
+    ...findSettingsProblems(source, layers, pick("vendor") ?? "none"),
+  ];
+  problems.push(...(several?.problems ?? ownProblems()));
   if (problems.length > 0) return problems;
   const connection = own.connection ?? "ssh";
   return {
@@ -75,6 +97,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     slots: pick("slots"),
     maxConcurrent: pick("max_concurrent"),
     tags: own.tags ?? [],
+    powerCycle: own.power_cycle?.map((_, index) => source.text(["nodes", name, "power_cycle", index])),
     workdir: pick("workdir") ?? DEFAULT_WORKDIR,
     python: pick("python") ?? "python3",
     pythonModules: pick("python_modules"),
@@ -84,6 +107,9 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     leaseSeconds: parseValue(pick("lease"), parseDuration) ?? DEFAULT_LEASE_SECONDS,
     cacheBytes: parseValue(pick("cache"), parseSizeOrZero),
     gpuCheckSeconds: parseValue(pick("gpu_check"), parseDurationOrNever) ?? DEFAULT_GPU_CHECK_SECONDS,
+    gpuSampleSeconds: parseValue(pick("gpu_samples"), parseIntervalOrNever) ?? DEFAULT_GPU_SAMPLE_SECONDS,
+    pricePerKwh: parseValue(pick("price"), parsePrice),
+    state: mergeNodeState(source, folder, layers),
   };
 }
 
@@ -107,7 +133,7 @@ export function createDefaultNode(name: string): Node {
     name,
     connection: "local",
     host: "localhost",
-    profile: { name: NO_PROFILE, vendor: "none", env: {}, kernel: {}, limits: {} },
+    profile: { name: NO_PROFILE, vendor: "none", env: {}, kernel: {}, limits: {}, settings: {} },
     tags: [],
     workdir: DEFAULT_WORKDIR,
     python: "python3",
@@ -116,6 +142,8 @@ export function createDefaultNode(name: string): Node {
     graceSeconds: DEFAULT_GRACE_SECONDS,
     leaseSeconds: DEFAULT_LEASE_SECONDS,
     gpuCheckSeconds: DEFAULT_GPU_CHECK_SECONDS,
+    gpuSampleSeconds: DEFAULT_GPU_SAMPLE_SECONDS,
+    state: NO_STATE,
   };
 }
 

@@ -1,4 +1,6 @@
 import type { Drain } from "./drains.js";
+import type { GpuSettings } from "./gpus/gpusettings.js";
+import type { NodeState } from "./nodestate.js";
 
 /** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
@@ -9,12 +11,15 @@ export interface Profile {
   vram?: number;
   /** The share of `vram` (0 to 1) that one program may use. */
   memoryFraction?: number;
+  /** How many chunks of one run share a GPU; undefined = each has its own. */
+  perGpu?: number;
   /** Units per second of one GPU: the initial estimate. */
   rate?: number;
   env: Record<string, string>;
   /** Kernel module parameters, `module.parameter` -> value. */
   kernel: Record<string, string>;
   limits: Record<string, { best?: number; max?: number }>;
+  settings: GpuSettings;
 }
 
 /** GPUs of one kind in a node. */
@@ -54,6 +59,8 @@ export interface Node {
   slots?: number;
   maxConcurrent?: number;
   tags: string[];
+  /** The command here that turns the machine off and on again; undefined: there is none. */
+  powerCycle?: string[];
   /** May begin with `~/`. */
   workdir: string;
   /** The interpreter's name or path on the node. */
@@ -72,6 +79,12 @@ export interface Node {
   cacheBytes?: number;
   /** Seconds between two GPU health checks during a run; 0: no checks. */
   gpuCheckSeconds: number;
+  /** Seconds between two samples of the GPUs that chunks use; 0: none are taken. */
+  gpuSampleSeconds: number;
+  /** What a kilowatt-hour costs. */
+  pricePerKwh?: number;
+  /** Packages, services, files and so on. */
+  state: NodeState;
 }
 
 /** Returns a text that identifies the node's workdir: two nodes with the same text share one. */

@@ -6,7 +6,7 @@ import type { Node } from "./node.js";
 /** Between two dials of a node that does not answer. */
 const REDIAL_MS = 5000;
 /** Errors of a machine that is off or booting. After any other error, the machine answers and waiting does not help. */
-const SILENT: ReadonlySet<string> = new Set<ConnectionErrorCode>(["UNREACHABLE", "TIMEOUT", "DROPPED", "LOST"]);
+export const SILENT: ReadonlySet<string> = new Set<ConnectionErrorCode>(["UNREACHABLE", "TIMEOUT", "DROPPED", "LOST"]);
 
 /** A node that does not answer, and why: "connect to rig@10.0.0.5:22: no route to the machine". */
 export interface SilentNode {

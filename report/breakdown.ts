@@ -1,3 +1,4 @@
+import { describeIdleGpu } from "../executor/run/describeidlegpu.js";
 import type { ChunkExecution, RunHistory } from "../executor/run/record/runhistory.js";
 
 /** What a slot did in a run. Times are in seconds, rates in units per second. */
@@ -52,12 +53,12 @@ export function breakDownRun(history: RunHistory): RunBreakdown {
     return account;
   };
   for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
-  for (const { node, slot, gpus = [slot], units, seconds, attempt, from, end } of history.executions) {
+  for (const { node, slot, slots: occupied, units, seconds, attempt, from, end } of history.executions) {
     const account = of(node, slot);
     account.chunks++;
     account.units += units;
     account.keptSeconds += seconds;
-    for (const gpu of gpus) of(node, gpu).busy += end - from;
+    for (const one of occupied) of(node, one).busy += end - from;
     if (attempt > 1) account.retried++;
   }
   for (const { node, slot, from, at } of history.failedAttempts) {
@@ -125,8 +126,9 @@ function findSlowest(executions: ChunkExecution[]): ChunkExecution[] {
   return slowest;
 }
 
-/** Returns when nodes and slots were lost and returned, and when sessions began, in order of time. */
-function listRunEvents({ nodeEntries: nodes, slotEntries: slots, stoppedAttempts, sessions }: RunHistory): RunEvent[] {
+/** Returns when nodes and slots were lost and returned, what healing did, GPUs idle, chunks preempted, and when sessions began, in order of time. */
+function listRunEvents(history: RunHistory): RunEvent[] {
+  const { nodeEntries: nodes, slotEntries: slots, healEntries, idleEntries, stoppedAttempts, sessions } = history;
   const states = new Map<string, string>();
   const ofNodes = nodes.flatMap(({ at, node, state, reason }): RunEvent[] => {
     const before = states.get(node) ?? "live";
@@ -140,13 +142,20 @@ function listRunEvents({ nodeEntries: nodes, slotEntries: slots, stoppedAttempts
     slot,
     what: out === undefined ? "enabled again" : `disabled: ${out}`,
   }));
+  const healing = healEntries.map(({ at, node, text }) => ({ at, node, what: text }));
   const preempted = stoppedAttempts.flatMap(({ at, node, slot, chunk, why, by }): RunEvent[] =>
     why === "preempted" ? [{ at, node, slot, what: `chunk ${chunk} preempted by run ${by ?? "?"}` }] : [],
   );
+  const idle = idleEntries.map(({ at, node, slot, pci, seconds, chunk }) => ({
+    at,
+    node,
+    slot,
+    what: describeIdleGpu(pci, seconds, chunk),
+  }));
   const later = sessions.slice(1).map(({ from, number, began }) => ({
     at: from,
     node: "",
     what: `session ${number} began, on ${began}`,
   }));
-  return [...ofNodes, ...ofSlots, ...preempted, ...later].sort((a, b) => a.at - b.at);
+  return [...ofNodes, ...ofSlots, ...healing, ...preempted, ...idle, ...later].sort((a, b) => a.at - b.at);
 }

@@ -2,6 +2,7 @@ import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import type { Difference, ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, indentLines, pluralize, shortenMiddle, toOneLine, toPrintableText, wrapText } from "./format.js";
+import { groupGpuDifferences } from "./gpudifferences.js";
 import { formatTable, type ResultTable } from "./resulttable.js";
 
 /** The length of the longest state, "needs reboot". */
@@ -72,7 +73,9 @@ function countStates(reports: readonly NodeReport[]): string[] {
   const busy = errors.filter((state) => state === "busy").length;
   const unreachable = errors.length - busy;
   const skipped = reports.filter((report) => "skipped" in report).length;
+  const notStarted = reports.filter((report) => "notStarted" in report).length;
   if (skipped > 0) parts.push(`${pluralize(skipped, "node")} not rebooted`);
+  if (notStarted > 0) parts.push(`${pluralize(notStarted, "node")} not started`);
   if (busy > 0) parts.push(`${pluralize(busy, "node")} busy`);
   if (unreachable > 0) parts.push(`${pluralize(unreachable, "node")} unreachable`);
   return parts;
@@ -85,10 +88,21 @@ function describeState(state: ResourceState, count: number): string {
   return state;
 }
 
+/** Returns a line about the playbooks that are included because others need them; undefined where there are none. */
+export function formatIncludedPlaybooks(
+  playbooks: readonly { name: string; neededBy?: string | undefined }[],
+): string | undefined {
+  const included = playbooks.flatMap(({ name, neededBy }) =>
+    neededBy === undefined ? [] : [`${name} (${neededBy} needs it)`],
+  );
+  return included.length === 0 ? undefined : toPrintableText([`included: ${included.join(", ")}`]);
+}
+
 /** Returns a line about a node, for progress. */
 export function formatNodeReport(report: NodeReport): string {
   const { name } = report.node;
   if ("error" in report) return toPrintableText([`${name}: ${report.error.textFor(name)}`]);
+  if ("notStarted" in report) return toPrintableText([`${name}: not started: ${report.notStarted}`]);
   const text = "skipped" in report ? report.skipped : countStates([report]).join(", ") || "nothing to check";
   return toPrintableText([`${name}: ${text}`]);
 }
@@ -109,6 +123,7 @@ export function buildDriftDocument(reports: NodeReport[]) {
       };
     }
     if ("skipped" in report) return { node: name, state: "skipped", reason: report.skipped, resources: [] };
+    if ("notStarted" in report) return { node: name, state: "not started", reason: report.notStarted, resources: [] };
     const { verdicts, fingerprint } = report.inspection;
     const inSync = verdicts.every(({ state }) => state === "ok" || state === "changed");
     return { node: name, state: inSync ? "in sync" : "differs", fingerprint, resources: verdicts };
@@ -125,6 +140,8 @@ function listBlocks(report: NodeReport, view: DriftView): DriftBlock[] {
   }
   if ("skipped" in report)
     return view.rows === "all" ? [{ nodes, resource: "", state: "skipped", details: indentLines(report.skipped) }] : [];
+  if ("notStarted" in report)
+    return [{ nodes, resource: "", state: "not started", details: indentLines(report.notStarted) }];
   return report.inspection.verdicts
     .filter(({ state, notes }) => view.rows === "all" || state !== "ok" || notes.length > 0)
     .map((verdict) => {
@@ -156,10 +173,12 @@ function nameNodes({ nodes }: DriftBlock): string {
 }
 
 function formatVerdict({ differences, reason, next, notes }: Verdict, diffs: boolean): string[] {
+  const { gpus, others } = groupGpuDifferences(differences);
   return [
     ...(reason === undefined ? [] : indentLines(reason)),
     ...(next === undefined ? [] : indentLines(`next: ${next}`)),
-    ...differences.flatMap((one) => formatDifference(one, diffs)),
+    ...gpus,
+    ...others.flatMap((one) => formatDifference(one, diffs)),
     ...notes.flatMap((note) => indentLines(`note: ${note}`)),
   ];
 }

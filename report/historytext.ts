@@ -16,8 +16,10 @@ import {
   truncateEnd,
 } from "./format.js";
 import { formatLiveRun } from "./livetext.js";
+import { formatOtherOutcomes } from "./outcometext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
 import { hasOnlyFailures } from "./summarytext.js";
+import { formatUsageTable } from "./usagetext.js";
 
 const CELL_COLUMNS = [7, 8, 6, 9, 8, 7];
 export const COLUMN_HEADS = ["chunks", "units", "busy", "rate", "retried", "failed"];
@@ -40,6 +42,7 @@ export function formatHistory(history: RunHistory, verbose: boolean, nowMs = Dat
     formatRow("node, slot", COLUMN_HEADS),
     ...account.nodes.flatMap((node) => formatNode(node, isFolded)),
     ...(isFolded ? [`${pluralize(slots, "slot")}: use -v to list them`] : []),
+    ...formatUsageTable(history.usage),
     ...formatSlowest(account),
     ...formatSection(
       "events:",
@@ -54,7 +57,7 @@ export function formatHistory(history: RunHistory, verbose: boolean, nowMs = Dat
 
 /** Returns the report as a JSON document. Serialize it with `bigintToDecimal`. */
 export function buildHistoryDocument(history: RunHistory) {
-  const { status, seconds, sessions, failedAttempts: tried, failures, missing, summary } = history;
+  const { status, seconds, sessions, failedAttempts: tried, failures, missing, summary, usage } = history;
   const { stoppedAttempts: stopped, openAttempts: running } = history;
   const { nodes, slowest, happenings } = breakDownRun(history);
   const { name, path: directory, state, chunks, units, started } = status;
@@ -64,6 +67,7 @@ export function buildHistoryDocument(history: RunHistory) {
     live: status.live,
     sessions,
     nodes,
+    usage,
     slowest,
     happenings,
     tried,
@@ -83,10 +87,9 @@ export function bigintToDecimal(_: string, value: unknown): unknown {
 export function describeRunHead(history: RunHistory): { title: string; facts: string[] } {
   const { status, seconds, summary, failedAttempts, stoppedAttempts, openAttempts, sessions } = history;
   const { name, state, chunks, started } = status;
-  const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const title = hasOnlyFailures(status)
     ? `${name}: failed: all ${pluralize(chunks.failed, "chunk")}`
-    : `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${failed}`;
+    : `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${formatOtherOutcomes(chunks)}`;
   const begun = started === undefined ? "" : `, started ${started}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;
   const count = (reason: StopReason) => stoppedAttempts.filter(({ why }) => why === reason).length;

@@ -13,6 +13,7 @@ import {
   timeAttempt,
 } from "./liveestimates.js";
 import { formatOverhead } from "./overheadtext.js";
+import { formatUsageTotals } from "./usagetext.js";
 
 /** Limits of the lines without `verbose`. */
 const MAX_LISTED_SLOTS = 64;
@@ -30,9 +31,11 @@ export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): s
   ]);
   if (isFolded) lines.push(`  ${pluralize(busy.length, "chunk")} run: use -v to list them`);
   const overhead = live.overhead === undefined ? [] : [`  ${formatOverhead(live.overhead)}`];
+  const usage = live.usage === undefined ? [] : [`  GPUs: ${formatUsageTotals(live.usage)}`];
   return [
     `  ${formatLiveTotal(live, nowMs)}`,
     ...overhead,
+    ...usage,
     ...lines,
     ...formatOmitted(live),
     ...formatFarOver(live, nowMs),
@@ -51,11 +54,19 @@ export function formatWaiting({ kind, waiting }: LiveRun): string {
   return `${formatCount(BigInt(waiting.units))} ${kind === "range" ? "units " : ""}waiting`;
 }
 
-/** Returns "about 3 min 20 s left", "time left unknown", or nothing where nothing is left. */
+/**
+ * Returns "about 3 min 20 s left", "time left unknown", or nothing where nothing is left. Of a queue that is open: "about 3 min 20 s of
+ * work", or "waiting for tasks".
+ */
 export function formatTimeLeft(live: LiveRun, nowMs: number): string {
-  if (live.running === 0 && live.waiting.units === "0") return live.collecting > 0 ? "collecting the last results" : "";
+  const isOpen = live.queue === "open";
+  if (live.running === 0 && live.waiting.units === "0") {
+    if (live.collecting > 0) return isOpen ? "collecting results" : "collecting the last results";
+    return isOpen ? "waiting for tasks" : "";
+  }
   const left = estimateSecondsLeft(live, nowMs);
-  return left === undefined ? "time left unknown" : `about ${formatSeconds(Math.max(1, left))} left`;
+  if (left === undefined) return isOpen ? "" : "time left unknown";
+  return `about ${formatSeconds(Math.max(1, left))} ${isOpen ? "of work" : "left"}`;
 }
 
 /** Returns the names of chunks that have taken far longer than expected, or make no progress, one a line. */
@@ -93,13 +104,19 @@ export function formatStalledSlot({ node, slot, running }: BusySlot, nowMs: numb
   return `${shortenMiddle(running.chunk, Math.max(8, width - place.length - text.length))}${place}${text}`;
 }
 
-/** Returns how far an attempt is: "12 s of about 30 s, 40 %, epoch 3". */
+/** Returns how far an attempt is: "12 s of about 30 s, 40 %, step 3: 0.25, epoch 3". */
 export function formatAttemptTime(attempt: LiveAttempt, nowMs: number): string {
   const { elapsedSeconds, totalSeconds } = timeAttempt(attempt, nowMs);
   const total = totalSeconds === undefined ? "" : ` of about ${formatSeconds(Math.max(1, totalSeconds))}`;
   const share = attempt.progress === undefined ? "" : `, ${Math.floor(attempt.progress * 100)} %`;
+  const value = attempt.value === undefined ? "" : `, ${formatValue(attempt.value)}`;
   const text = attempt.text === undefined ? "" : `, ${truncateEnd(attempt.text, MAX_TEXT_COLUMNS)}`;
-  return `${formatSeconds(elapsedSeconds)}${total}${share}${text}`;
+  return `${formatSeconds(elapsedSeconds)}${total}${share}${value}${text}`;
+}
+
+/** Returns the last value that a program has reported: "step 3: 0.25". */
+function formatValue({ step, value }: NonNullable<LiveAttempt["value"]>): string {
+  return `step ${step}: ${value === null ? "not a number" : Number(value.toPrecision(5))}`;
 }
 
 /** Returns the state of a node: how many of its slots run, what it has done in this session, and what is wrong. */

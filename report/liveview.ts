@@ -13,6 +13,7 @@ import {
 } from "./livetext.js";
 import { formatOverhead } from "./overheadtext.js";
 import { countStyledColumns, joinParts, type Paint, paintLine, type StyledPart } from "./styledtext.js";
+import { formatEnergy, formatUsageTotals } from "./usagetext.js";
 
 const MAX_NAME_COLUMNS = 20;
 const BAR_COLUMNS = 20;
@@ -32,7 +33,7 @@ export interface ViewFrame {
 /** Returns the live view of a run: its totals in one or two lines, then a line for each node, as many as there are rows. */
 export function renderRun(live: LiveRun, label: string, frame: ViewFrame): string[] {
   const { rows, nowMs } = frame;
-  const head = renderTotals(live, label, frame);
+  const head = [...renderTotals(live, label, frame), ...renderUsage(live, frame)];
   if (live.overhead !== undefined)
     head.push(paintLine([[`  ${formatOverhead(live.overhead)}`, "bad"]], frame.columns - 1, frame.paint));
   const room = Math.min(MAX_FAR_OVER_LINES, Math.max(0, rows - head.length - 1));
@@ -50,7 +51,8 @@ export function renderTotals(live: LiveRun, label: string, { columns, nowMs, pai
   const width = columns - 1;
   const share = shareDone(live);
   const name = shortenMiddle(label, MAX_NAME_COLUMNS);
-  const percent: StyledPart = [formatShare(share), "plain"];
+  // The share of what has come so far would say little.
+  const percent: StyledPart = [live.queue === "open" ? "queue open" : formatShare(share), "plain"];
   const bar: StyledPart[] = [[`${name} `, "strong"], ...renderBar(share, BAR_COLUMNS), [" ", "plain"], percent];
   const left = formatTimeLeft(live, nowMs);
   const elapsed = formatSeconds(secondsSince(live.since, nowMs));
@@ -68,6 +70,12 @@ export function renderTotals(live: LiveRun, label: string, { columns, nowMs, pai
   return [first, [["  ", "plain"] as const, ...counts]].map((line) => paintLine(line, width, paint));
 }
 
+/** Returns a line about what GPUs used for the results of a run; none where there are no samples. */
+export function renderUsage({ usage }: LiveRun, { columns, paint }: ViewFrame): string[] {
+  const text = usage === undefined ? "" : formatUsageTotals(usage);
+  return text === "" ? [] : [paintLine([[`  GPUs: ${text}`, "quiet"]], columns - 1, paint)];
+}
+
 function listCounts(live: LiveRun): StyledPart[][] {
   const { chunks, kind, units, running, waiting } = live;
   const of = kind === "range" ? " chunks" : ` of ${formatCount(BigInt(units.total))}`;
@@ -76,6 +84,7 @@ function listCounts(live: LiveRun): StyledPart[][] {
     running === 0 ? [] : [[`${formatCount(running)} running`, "plain"]],
     waiting.units === "0" ? [] : [[formatWaiting(live), "quiet"]],
     chunks.failed === 0 ? [] : [[`${formatCount(chunks.failed)} failed`, "bad"]],
+    chunks.stopped === undefined ? [] : [[`${formatCount(chunks.stopped)} stopped`, "quiet"]],
   ];
 }
 
@@ -132,11 +141,12 @@ function renderNode(
 }
 
 function listNodeParts(node: LiveNode, sessionSeconds: number): StyledPart[][] {
-  const { slots, running, chunks, units, failedAttempts, disabledSlots, memoryWaitingSlots, drained } = node;
+  const { slots, running, chunks, units, failedAttempts, disabledSlots, memoryWaitingSlots, drained, usage } = node;
   return [
     [[`${running}/${slots} running`, "plain"]],
     [[`${formatCount(chunks)} done`, chunks === 0 ? "quiet" : "good"]],
     chunks === 0 ? [] : [[formatRate(Number(units) / Math.max(0.001, sessionSeconds)), "plain"]],
+    usage?.wattHours === undefined ? [] : [[formatEnergy(usage.wattHours), "quiet"]],
     failedAttempts === 0 ? [] : [[`${formatCount(failedAttempts)} failed`, "bad"]],
     drained === undefined ? [] : [[toOneLine(drained), "bad"]],
     disabledSlots === 0 ? [] : [[`${pluralize(disabledSlots, "slot")} disabled`, "bad"]],

@@ -36,7 +36,8 @@ function formatNodePlan(node: NodePlan): string {
   if (node.refused !== undefined)
     return `  ${node.node}: no work${node.refusals.length === 0 ? `: ${node.refused}` : ""}`;
   const first = `first chunks of ${pluralize(BigInt(node.chunkUnits), "unit")}`;
-  return `  ${node.node}: ${pluralize(node.slots, "slot")}${formatSpeed(node)}, ${first}${formatExpectation(node)}`;
+  const shared = node.perGpu === undefined ? "" : `, up to ${node.perGpu} on each GPU`;
+  return `  ${node.node}: ${pluralize(node.slots, "slot")}${shared}${formatSpeed(node)}, ${first}${formatExpectation(node)}`;
 }
 
 function formatSlotPlans({ perSlot }: NodePlan): string[] {

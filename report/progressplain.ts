@@ -55,7 +55,7 @@ export class PlainProgress implements RunObserver {
   }
 
   memoryPressureChanged(worker: NodeWorker): void {
-    this.print(`${worker.node.name}: ${formatMemoryWait(worker.memoryWaitingSlots)}`);
+    this.print(`${worker.node.name}: ${formatMemoryWait(worker.slotMonitor.memoryWaitingSlots)}`);
   }
 
   nodeWarning(worker: NodeWorker, message: string): void {

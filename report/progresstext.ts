@@ -12,7 +12,8 @@ export function formatTotalProgress(live: LiveRun, nowMs: number): string {
     kind === "range" ? pluralize(chunks.done, "chunk") : `${formatCount(chunks.done)} of ${pluralize(total, "chunk")}`;
   const seconds = Math.max(0.001, secondsSince(live.since, nowMs));
   const rate = live.units.session === "0" ? "" : formatRate(Number(live.units.session) / seconds);
-  const parts = [`${share} %`, done, rate, formatTimeLeft(live, nowMs)];
+  const parts = [live.queue === "open" ? "queue open" : `${share} %`, done, rate, formatTimeLeft(live, nowMs)];
   if (chunks.failed > 0) parts.push(`${pluralize(chunks.failed, "chunk")} failed`);
+  if (chunks.stopped !== undefined) parts.push(`${formatCount(chunks.stopped)} stopped`);
   return toPrintableText([`${name}: ${parts.filter((part) => part !== "").join(", ")}`]);
 }

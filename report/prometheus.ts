@@ -1,23 +1,13 @@
 import type { PipelineSummary } from "../executor/pipeline/pipelinesummary.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import type { Facts } from "../fleet/facts.js";
+import { type HealRecords, listRecentHealings } from "../fleet/healing/healrecord.js";
 import type { NodeReport } from "../playbooks/engine/inspecteachnode.js";
 import type { ResourceState, Verdict } from "../playbooks/engine/resource.js";
 import { buildDriftDocument, RESOURCE_STATES } from "./drifttext.js";
 import { escapeUnsafe } from "./format.js";
-
-/** One value with its labels. */
-export interface MetricSample {
-  labels: Record<string, string>;
-  value: number;
-}
-
-/** A metric family. `help` describes it with its unit. */
-export interface MetricFamily {
-  name: string;
-  help: string;
-  samples: MetricSample[];
-}
+import type { MetricFamily, MetricSample } from "./metricfamily.js";
+import { buildUsageMetrics } from "./usagemetrics.js";
 
 /** Formats gauges in the Prometheus text format, as the textfile collector of node_exporter reads it. Empty families are left out. */
 export function formatMetrics(families: MetricFamily[]): string {
@@ -91,11 +81,20 @@ export function buildRunMetrics(summary: RunSummary, exit: number, now: number):
       samples: [
         { labels: { run, result: "done" }, value: summary.chunks.done },
         { labels: { run, result: "failed" }, value: summary.chunks.failed },
+        { labels: { run, result: "stopped" }, value: summary.chunks.stopped ?? 0 },
       ],
     },
     perNode("slots", "Slots of the node in the run.", (node) => node.slots),
     perNode("chunks", "Chunks completed by the node in this session.", (node) => node.chunks),
+    {
+      name: "muster_run_node_healings",
+      help: "Healings of the node in this session, by outcome.",
+      samples: summary.nodes.flatMap(({ node, healings }) =>
+        Object.entries(healings ?? {}).map(([outcome, value]) => ({ labels: { run, node, outcome }, value })),
+      ),
+    },
     perNode("failed_attempts", "Attempts that failed on the node in this session.", (node) => node.failedAttempts),
+    ...(summary.usage === undefined ? [] : buildUsageMetrics([{ labels: { run }, usage: summary.usage }])),
   ];
 }
 
@@ -129,6 +128,46 @@ export function buildPipelineMetrics(summary: PipelineSummary, exit: number, now
               labels: { run, step, result },
               value: job.chunks[result],
             })),
+      ),
+    },
+    ...buildUsageMetrics(
+      summary.steps.flatMap(({ step, run: job }) =>
+        job?.usage === undefined ? [] : [{ labels: { run, step }, usage: job.usage }],
+      ),
+    ),
+  ];
+}
+
+/** Returns the metrics of healing at `nowMs` (Unix time). `records`: of the nodes, by name. */
+export function buildHealMetrics(
+  nodes: readonly { name: string }[],
+  records: HealRecords,
+  nowMs: number,
+): MetricFamily[] {
+  const known = nodes.map(({ name }) => ({ name, record: records.get(name) ?? { healings: [] } }));
+  const outcomes = ["healed", "failed"] as const;
+  return [
+    {
+      name: "muster_heal_time_seconds",
+      help: "Time of the last look at the nodes, Unix time.",
+      samples: [{ labels: {}, value: nowMs / 1000 }],
+    },
+    {
+      name: "muster_node_unwell_seconds",
+      help: "How long the node has been away, or had a sick GPU, seconds; 0 if it is well.",
+      samples: known.map(({ name, record: { unwell } }) => ({
+        labels: { node: name },
+        value: unwell === undefined ? 0 : (nowMs - Date.parse(unwell.since)) / 1000,
+      })),
+    },
+    {
+      name: "muster_node_healings",
+      help: "Healings of the node within 24 hours, by outcome.",
+      samples: known.flatMap(({ name, record }) =>
+        outcomes.map((outcome) => ({
+          labels: { node: name, outcome },
+          value: listRecentHealings(record, nowMs).filter((one) => (one.outcome ?? "failed") === outcome).length,
+        })),
       ),
     },
   ];

@@ -6,6 +6,7 @@ import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
 import { formatLiveRun, formatLiveTotal } from "./livetext.js";
+import { formatOtherOutcomes } from "./outcometext.js";
 
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
@@ -42,10 +43,12 @@ export function formatRunsTable(runs: RunStatus[], now: number): string {
 /** Returns the status of one run. `now` is Unix time in milliseconds. `verbose`: without limits on the number of lines. */
 export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false): string {
   const { state, chunks, nodes, leftovers, started, seconds, coordinator } = run;
-  const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const noun = run.steps === undefined ? "chunk" : "step";
-  const progress = [formatShare(run), `${pluralize(chunks.done, noun)} done${failed}`].filter((part) => part !== "");
+  const progress = [formatShare(run), `${pluralize(chunks.done, noun)} done${formatOtherOutcomes(chunks)}`].filter(
+    (part) => part !== "",
+  );
   const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
+  if (run.queue === "open") lines.push(`  its queue is open: add tasks with muster add, or close it with --close`);
   if (run.reason !== undefined) lines.push(`  ${run.reason}`);
   if (started !== undefined && seconds !== undefined)
     lines.push(
@@ -104,8 +107,9 @@ function sortByStart(runs: RunStatus[]): RunStatus[] {
   );
 }
 
-/** Returns the completed share in per cent, rounded down, so it is never 100 too early. */
-function formatShare({ units: { done, total } }: RunStatus): string {
+/** Returns the completed share in per cent, rounded down, so it is never 100 too early; of an open queue, how many tasks are done. */
+function formatShare({ units: { done, total }, queue }: RunStatus): string {
+  if (queue === "open") return `${formatCount(BigInt(done))} of ${formatCount(BigInt(total ?? "0"))}`;
   if (total === undefined || total === "0") return "";
   const tenths = Number((BigInt(done) * 1000n) / BigInt(total));
   return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`;

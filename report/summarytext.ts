@@ -4,11 +4,14 @@ import type { Leftover } from "../executor/run/record/leftovers.js";
 import { MAX_LOG_BYTES } from "../executor/run/record/rundir.js";
 import { findHaltingFailures, type NodeSummary, type RunSummary } from "../executor/run/record/runsummary.js";
 import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
+import { formatSlots, groupByReason } from "../executor/schedule/slots/groupbyreason.js";
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
+import { formatOtherOutcomes } from "./outcometext.js";
 import { formatOverhead } from "./overheadtext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
+import { formatRunUsage } from "./usagetext.js";
 
 /** States in which the coordinator leaves running chunks on the nodes. */
 const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "superseded", "broken"];
@@ -27,7 +30,8 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
-  if (already) lines.push(`${name}: already complete, ${pluralize(chunks.done, "chunk")}`);
+  if (already)
+    lines.push(`${name}: already complete, ${pluralize(chunks.done, "chunk")}${formatOtherOutcomes(chunks)}`);
   else {
     lines.push(`${name}: ${formatState(summary)}: ${formatChunks(summary)}, ${formatDuration(session.seconds)}`);
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
@@ -36,6 +40,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
     lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
+    if (summary.usage !== undefined) lines.push(`  ${formatRunUsage(summary.usage)}`);
     if (summary.cutLogs > 0)
       lines.push(
         `  the output of ${pluralize(summary.cutLogs, "attempt")} was truncated to ${formatBytes(MAX_LOG_BYTES)} per log; the files in logs/ say where`,
@@ -51,7 +56,7 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
   lines.push(...formatLeftovers(selectUnintendedLeftovers(summary), where));
   if (!already && STATES_LEAVING_WORK.includes(summary.state) && mayHaveWorkLeft(summary))
     lines.push(`running chunks continue on their nodes; to stop them: muster cancel ${where}`);
-  if (chunks.done > 0) {
+  if (chunks.done + (chunks.stopped ?? 0) > 0) {
     const folders = folder === undefined ? [] : [`${relative(process.cwd(), folder) || "."}/`];
     const files = [`${where}/results.ndjson`, ...(aggregate === undefined ? [] : [`${where}/${aggregate}`])];
     lines.push(`results: ${[...folders, ...files].join(", ")}`);
@@ -65,14 +70,15 @@ function formatDiscarded({ discardedSeconds = 0 }: RunSummary["session"]): strin
 
 /** Returns how many chunks are done and failed. */
 function formatChunks(summary: RunSummary): string {
-  const { done, failed } = summary.chunks;
-  if (hasOnlyFailures(summary)) return failed === 1 ? "its only chunk" : `all ${pluralize(failed, "chunk")}`;
-  return `${pluralize(done, "chunk")} done${failed === 0 ? "" : `, ${formatCount(failed)} failed`}`;
+  const { chunks } = summary;
+  if (hasOnlyFailures(summary))
+    return chunks.failed === 1 ? "its only chunk" : `all ${pluralize(chunks.failed, "chunk")}`;
+  return `${pluralize(chunks.done, "chunk")} done${formatOtherOutcomes(chunks)}`;
 }
 
 /** Whether every chunk was tried and none has a result. The state in JSON is `partial` then as well. */
 export function hasOnlyFailures({ state, chunks }: Pick<RunSummary, "chunks"> & { state: string }): boolean {
-  return state === "partial" && chunks.done === 0 && chunks.failed > 0;
+  return state === "partial" && chunks.done === 0 && chunks.failed > 0 && !chunks.stopped;
 }
 
 /** Returns the lines about failed chunks, by cause. A summary without groups lists all failures. */
@@ -128,11 +134,28 @@ function formatUnits(units: string): string {
   return pluralize(BigInt(units), "unit");
 }
 
-function formatDisabledSlots({ takenOut }: NodeSummary): string[] {
-  return (takenOut ?? []).map(({ slot, reason, back, reboot }) => {
-    const now = back ? "was disabled for a while" : "is disabled";
-    return `    slot ${slot} ${now}: ${reason}${reboot && !back ? "; reboot the node" : ""}`;
+/** Returns a line for each reason why slots are or were disabled: those that share a sick GPU have the same. */
+function formatDisabledSlots({ node, takenOut = [] }: NodeSummary): string[] {
+  const bySlot = [...takenOut].sort((a, b) => a.slot - b.slot);
+  const texts = bySlot.map(({ slot, reason, back, reboot }) => {
+    return { node, slot, back, reason: `${reason}${reboot && !back ? "; reboot the node" : ""}` };
   });
+  const format = (slots: typeof texts, one: string, several: string) =>
+    groupByReason(slots).map((group) => {
+      return `    ${formatSlots(group.slots)} ${group.slots.length === 1 ? one : several}: ${group.reason}`;
+    });
+  return [
+    ...format(
+      texts.filter(({ back }) => !back),
+      "is disabled",
+      "are disabled",
+    ),
+    ...format(
+      texts.filter(({ back }) => back),
+      "was disabled for a while",
+      "were disabled for a while",
+    ),
+  ];
 }
 
 /** Returns whether what is done is enough, for a job that says how much is. */

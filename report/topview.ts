@@ -1,7 +1,6 @@
 import type { ActiveRun } from "../executor/run/record/activeruns.js";
 import type { LiveAttempt, LiveSlot } from "../executor/run/record/liverun.js";
 import { describeDrain } from "../fleet/drains.js";
-import { listGpus } from "../fleet/gpus/gpugroups.js";
 import type { GpuSample } from "../fleet/gpus/gpusample.js";
 import type { SampledNode } from "../fleet/gpus/sampledfleet.js";
 import type { Node } from "../fleet/node.js";
@@ -9,8 +8,10 @@ import { countColumns, padToColumns } from "./columns.js";
 import { formatBytes, pluralize, shortenMiddle, toOneLine, truncateEnd } from "./format.js";
 import { secondsSince, timeAttempt } from "./liveestimates.js";
 import { formatSeconds } from "./livetext.js";
-import { renderTotals, type ViewFrame } from "./liveview.js";
-import { joinParts, paintLine, type StyledPart } from "./styledtext.js";
+import { renderTotals, renderUsage, type ViewFrame } from "./liveview.js";
+import { matchSamples } from "./slotsamples.js";
+import { countStyledColumns, joinParts, paintLine, type StyledPart } from "./styledtext.js";
+import { formatEnergy } from "./usagetext.js";
 
 const MAX_NAME_COLUMNS = 20;
 const MIN_CHUNK_COLUMNS = 8;
@@ -41,20 +42,21 @@ export function renderFleet({ nodes, runs }: FleetView, frame: ViewFrame): strin
     `${pluralize(running, "chunk")} running`,
   ];
   const lines = [paint([[counts.join(", "), "strong"]])];
-  for (const { label, live } of runs) lines.push(...renderTotals(live, label, frame));
+  for (const { label, live } of runs) lines.push(...renderTotals(live, label, frame), ...renderUsage(live, frame));
   const rows = nodes.map((node) => listRows(node, runs));
   if (rows.some((one) => one.length > 0)) lines.push(paint([[formatHead(frame), "quiet"]]));
   for (const [index, node] of nodes.entries()) {
-    lines.push(paint(renderNode(node, runs)));
+    lines.push(paint(renderNode(node, runs, frame.columns - 1)));
     for (const row of rows[index]!) lines.push(paint(renderRow(row, runs.length > 1, frame)));
   }
   return lines;
 }
 
-function renderNode(sampled: SampledNode, runs: readonly ActiveRun[]): StyledPart[] {
+function renderNode(sampled: SampledNode, runs: readonly ActiveRun[], room: number): StyledPart[] {
   const { node, state } = sampled;
   const name: StyledPart[] = [[shortenMiddle(node.name, MAX_NAME_COLUMNS), "strong"]];
-  const drain: StyledPart[] = node.drain === undefined ? [] : [[toOneLine(describeDrain(node.drain)), "bad"]];
+  const drained = findDrain(node, runs);
+  const drain: StyledPart[] = drained === undefined ? [] : [[toOneLine(drained), "bad"]];
   const parts = (rest: StyledPart[][]) => joinParts([name, joinParts([...rest, drain], ", ")], "  ");
   switch (state) {
     case "connecting":
@@ -62,15 +64,39 @@ function renderNode(sampled: SampledNode, runs: readonly ActiveRun[]): StyledPar
     case "away":
       return parts([[[`away: ${toOneLine(sampled.reason)}`, "bad"]]]);
     case "live": {
-      const { load, memory, problem } = sampled.sample;
+      const { load, memory, problem, gpus } = sampled.sample;
       const used = memory === undefined ? [] : [`memory ${formatShare(memory.total - memory.available, memory.total)}`];
-      const texts = [...describeWork(node.name, runs), `load ${load.toFixed(1)}`, ...used];
+      const plain = (texts: string[]) => texts.map((text): StyledPart[] => [[text, "plain"]]);
       const bad: StyledPart[] = problem === undefined ? [] : [[toOneLine(problem), "bad"]];
-      return parts([...texts.map((text): StyledPart[] => [[text, "plain"]]), bad]);
+      const first = [...plain([...describeWork(node.name, runs), ...describePower(gpus)]), describeThrottled(gpus)];
+      const rest = plain([`load ${load.toFixed(1)}`, ...used]);
+      // What fits less than whole is left out, from the last: the GPUs matter more.
+      const lines = [rest, rest.slice(0, 1)].map((some) => parts([...first, ...some, bad]));
+      return lines.find((line) => countStyledColumns(line) <= room) ?? parts([...first, bad]);
     }
     default:
       return state satisfies never;
   }
+}
+
+/** Returns how a node is drained, by the inventory or a run that has learned of it since; undefined = it is not. */
+function findDrain({ name, drain }: Node, runs: readonly ActiveRun[]): string | undefined {
+  if (drain !== undefined) return describeDrain(drain);
+  return runs.flatMap(({ live }) => live.nodes.find(({ node }) => node === name)?.drained ?? [])[0];
+}
+
+/** Returns how many GPUs of a node are throttled by more than their power limit, at which cards work all the time. */
+function describeThrottled(gpus: readonly GpuSample[]): StyledPart[] {
+  const limits = gpus.map(listHarmfulLimits).filter((reasons) => reasons.length > 0);
+  const reasons = [...new Set(limits.flat())].join(", ");
+  return limits.length === 0 ? [] : [[`${pluralize(limits.length, "GPU")} throttled by ${reasons}`, "bad"]];
+}
+
+/** Returns the power of a node's GPUs together; nothing where one of them does not say. */
+function describePower(gpus: readonly GpuSample[]): string[] {
+  const awake = gpus.filter(({ isAsleep }) => !isAsleep);
+  if (awake.length === 0 || awake.some(({ watts, age }) => watts === undefined || age > MAX_AGE_SECONDS)) return [];
+  return [`${Math.round(awake.reduce((sum, { watts = 0 }) => sum + watts, 0))} W`];
 }
 
 /** Returns how many chunks run on a node and are done there, in all runs together. */
@@ -79,7 +105,9 @@ function describeWork(node: string, runs: readonly ActiveRun[]): string[] {
   if (ours.length === 0) return [];
   const sum = (count: (one: (typeof ours)[number]) => number) => ours.reduce((total, one) => total + count(one), 0);
   const failed = sum((one) => one.failedAttempts);
-  const texts = [`${sum((one) => one.running)} running`, `${sum((one) => one.chunks)} done`];
+  const energies = ours.flatMap(({ usage }) => usage?.wattHours ?? []);
+  const energy = energies.length === 0 ? [] : [formatEnergy(energies.reduce((total, one) => total + one, 0))];
+  const texts = [`${sum((one) => one.running)} running`, `${sum((one) => one.chunks)} done`, ...energy];
   return failed === 0 ? texts : [...texts, `${failed} failed`];
 }
 
@@ -88,25 +116,29 @@ function listRows(sampled: SampledNode, runs: readonly ActiveRun[]): SlotRow[] {
   const slots = runs.flatMap(({ label, live }) =>
     live.slots.filter(({ node }) => node === sampled.node.name).map((slot) => ({ label, slot })),
   );
-  const samples = sampled.state === "live" ? orderSamples(sampled.node, sampled.sample.gpus) : [];
+  const samples =
+    sampled.state === "live"
+      ? matchSamples(
+          sampled.node,
+          sampled.sample.gpus,
+          slots.map(({ slot }) => slot),
+        )
+      : [];
   const known = slots.flatMap(({ slot }) => (slot.gpu === undefined ? [] : [slot.gpu + 1]));
-  const gpus = Array.from({ length: Math.max(samples.length, ...known) }, (_, index): SlotRow => {
+  const gpus = Array.from({ length: Math.max(samples.length, ...known) }, (_, index): SlotRow[] => {
     const mine = slots.filter(({ slot }) => slot.gpu === index);
-    // A card belongs to one run at a time; the others may say that they wait for it.
-    const work =
-      mine.find(({ slot }) => slot.running !== undefined) ?? mine.find(({ slot }) => slot.reason !== undefined);
-    return { name: `${index}`, gpu: samples[index], work };
+    // A card belongs to one run at a time, whose chunks may share it; the others may say that they wait for it.
+    const running = mine.filter(({ slot }) => slot.running !== undefined);
+    const [work = mine.find(({ slot }) => slot.reason !== undefined), ...beside] = running;
+    return [{ name: `${index}`, gpu: samples[index], work }, ...beside.map((one) => ({ name: "", work: one }))];
   });
   const cores = slots.filter(({ slot }) => slot.gpu === undefined && slot.running !== undefined);
-  return [...gpus, ...cores.map((work) => ({ name: `cpu ${work.slot.slot}`, work }))];
+  return [...gpus.flat(), ...cores.map((work) => ({ name: `cpu ${work.slot.slot}`, work }))];
 }
 
-/** Returns the samples of a node's GPUs in the order of its slots; those of one kind are in the order of their addresses. */
-function orderSamples({ gpuGroups }: Node, samples: readonly GpuSample[]): readonly (GpuSample | undefined)[] {
-  if (gpuGroups === undefined) return samples;
-  return listGpus(gpuGroups).map(
-    ({ group, device }) => samples.filter(({ vendor }) => vendor === group.profile.vendor)[device],
-  );
+/** Returns why a slot gets no work, in a few words: its node's line says how that is drained. */
+function shortenReason({ reason }: LiveSlot): string | undefined {
+  return reason?.startsWith("its node is drained") ? "drained" : reason;
 }
 
 const SLOT_COLUMNS = 7;
@@ -139,13 +171,21 @@ function renderRow({ name, gpu, work }: SlotRow, hasLabels: boolean, frame: View
   const cells = CELLS.map((cell, index) => padStart(figures[index] ?? "", cell.columns))
     .join("")
     .trimEnd();
+  const limits = gpu === undefined ? [] : listHarmfulLimits(gpu);
+  const throttled: StyledPart[] = limits.length === 0 ? [] : [[`  ${limits.join(", ")}`, "bad"]];
   const text: StyledPart[] =
     frame.columns > 100 && running?.text !== undefined ? [[`  ${truncateEnd(running.text, 40)}`, "quiet"]] : [];
   if (running !== undefined) {
     const chunk = hasLabels ? `${work!.label} ${running.chunk}` : running.chunk;
-    return [head, [padToColumns(shortenMiddle(chunk, columns), columns), "good"], [cells, "plain"], ...text];
+    return [
+      head,
+      [padToColumns(shortenMiddle(chunk, columns), columns), "good"],
+      [cells, "plain"],
+      ...throttled,
+      ...text,
+    ];
   }
-  const reason = work?.slot.reason;
+  const reason = work === undefined ? undefined : shortenReason(work.slot);
   if (reason === undefined) return [head, [cells === "" ? "-" : padToColumns("-", columns), "quiet"], [cells, "plain"]];
   // The cells of an attempt are empty: the reason may take their place.
   const room = columns + CELLS[0].columns + CELLS[1].columns - 1;
@@ -169,6 +209,10 @@ function formatFigures(gpu: GpuSample | undefined): string[] {
     watts === undefined ? "" : `${Math.round(watts)} W`,
     celsius === undefined ? "" : `${Math.round(celsius)} °C`,
   ];
+}
+
+function listHarmfulLimits({ age, throttled = [] }: GpuSample): string[] {
+  return age > MAX_AGE_SECONDS ? [] : throttled.filter((reason) => reason !== "power");
 }
 
 /** Formats two sizes in one unit: "3.1/8.0 GiB". */

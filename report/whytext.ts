@@ -1,6 +1,6 @@
 import type { ChunkExplanation } from "../executor/run/explainchunk.js";
 import type { JudgedSlot } from "../executor/run/placementrules.js";
-import type { ChunkAttempt } from "../executor/run/record/chunkattempts.js";
+import { type ChunkAttempt, isContinuation } from "../executor/run/record/chunkattempts.js";
 import { formatSlots, groupByReason } from "../executor/schedule/slots/groupbyreason.js";
 import { formatLocalTime } from "../fleet/drains.js";
 import { formatDuration, formatRate, pluralize, toOneLine, toPrintableText } from "./format.js";
@@ -16,7 +16,7 @@ export function formatExplanation(
   nowMs: number,
 ): string {
   const lines = [`chunk ${chunk} of ${run}: ${describeState(state, runState)}`];
-  lines.push(...attempts.flatMap((attempt) => formatAttempt(attempt, nowMs)));
+  lines.push(...attempts.flatMap((attempt, index) => formatAttempt(attempt, isContinuation(attempts, index), nowMs)));
   if (attempts.length === 0 && state !== "failed") lines.push("  no attempt has begun");
   if (failure !== undefined) lines.push(`  given up: ${toOneLine(failure.reason)}`);
   if (slots !== undefined) lines.push(...formatSlotRules(slots, state, attempts));
@@ -29,10 +29,14 @@ function describeState(state: ChunkExplanation["state"], runState: ChunkExplanat
     case "done":
     case "running":
       return state;
+    case "stopped":
+      return "stopped on request";
     case "failed":
       return "failed, and not tried again in this session";
     case "waiting":
       return "waiting for a slot";
+    case "canceled":
+      return "canceled: it has no result, and gets none";
     case "unfinished":
       return `not done; the run is ${runState}`;
     default:
@@ -40,11 +44,11 @@ function describeState(state: ChunkExplanation["state"], runState: ChunkExplanat
   }
 }
 
-function formatAttempt(attempt: ShownAttempt, nowMs: number): string[] {
+function formatAttempt(attempt: ShownAttempt, isContinued: boolean, nowMs: number): string[] {
   const { attempt: number, node, slot, gpu, began, lines } = attempt;
   const card = gpu === undefined ? "" : ` (GPU ${gpu})`;
   const since = began === undefined ? "" : `, began ${formatLocalTime(new Date(began), "seconds")}`;
-  const head = `  attempt ${number}: ${describeEnd(attempt, nowMs)} on ${node} slot ${slot}${card}${since}`;
+  const head = `  attempt ${number}${isContinued ? ", continued" : ""}: ${describeEnd(attempt, nowMs)} on ${node} slot ${slot}${card}${since}`;
   return [toOneLine(head), ...lines.map((line) => `      ${toOneLine(line)}`)];
 }
 

@@ -1,10 +1,11 @@
 import { type ErrorCode, EXIT_STATUS } from "./errorcodes.js";
 
-/** A position in a file; lines and columns count from 1. */
+/** A position in a file; lines and columns count from 1. `pointer`: a JSON pointer (RFC 6901) into an object that a program passes. */
 export interface FilePosition {
   file: string;
   line?: number;
   column?: number;
+  pointer?: string;
 }
 
 /** One problem in a file: its position, what is wrong, and a hint what to do. */
@@ -67,8 +68,9 @@ export class InvalidFileError extends MusterError {
   }
 }
 
-/** Formats a problem as one line, `file:line:column: message`, with its hint on a second line. */
+/** Formats a problem as one line, `file:line:column: message` or `job#/json/pointer: message`, with its hint on a second line. */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(":");
-  return `${place}: ${problem.message}${problem.hint === undefined ? "" : `\n    ${problem.hint}`}`;
+  const pointer = problem.pointer === undefined ? "" : `#${problem.pointer}`;
+  return `${place}${pointer}: ${problem.message}${problem.hint === undefined ? "" : `\n    ${problem.hint}`}`;
 }

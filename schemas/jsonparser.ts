@@ -41,6 +41,11 @@ export function parseJsonLines(text: string): ParsedText | JsonProblem {
   return catchJsonError(() => new JsonParser(text).parseLines());
 }
 
+/** Parses JSON lines, each of which is a task, into a list. */
+export function parseTaskLines(text: string): ParsedText | JsonProblem {
+  return catchJsonError(() => new JsonParser(text).parseTasks());
+}
+
 function catchJsonError(parse: () => ParsedText): ParsedText | JsonProblem {
   try {
     return parse();
@@ -115,6 +120,18 @@ class JsonParser {
     }
     const block = this.#offsets.close(openedTop, top);
     return { value: top, offsets: this.#offsets, block, texts: this.#texts };
+  }
+
+  parseTasks(): ParsedText {
+    const opened = this.#offsets.open();
+    const items: unknown[] = [];
+    for (this.#skipSpace(); this.#at < this.#text.length; this.#skipSpace()) {
+      const start = this.#at;
+      items.push(this.#parseLine());
+      this.#offsets.add(0, start, start, this.#block);
+    }
+    const block = this.#offsets.close(opened, items);
+    return { value: items, offsets: this.#offsets, block, texts: this.#texts };
   }
 
   /** Parses a line that holds one mapping and nothing else. */

@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { isScalar } from "yaml";
 import { InvalidFileError, type Problem } from "./errors.js";
-import { type JsonProblem, parseJson, parseJsonLines } from "./jsonparser.js";
+import { type JsonProblem, parseJson, parseJsonLines, parseTaskLines } from "./jsonparser.js";
 import { OffsetTable } from "./offsettable.js";
-import { Source, toExactNumber } from "./source.js";
+import { type ParsedText, Source, toExactNumber } from "./source.js";
 import { readTextFile } from "./textfile.js";
 import { createInvalidFileError } from "./violations.js";
 import { compose, composePieces, MAX_YAML_DEPTH, type YamlProblem } from "./yamlpieces.js";
@@ -36,12 +36,59 @@ function findForeignFile(file: string, text: string): Problem | undefined {
  */
 export function parseSource(file: string, text: string): Source {
   if (/\.(ndjson|jsonl)$/.test(file)) return parseLines(file, text);
-  if (!/^\s*[[{]/.test(text)) return parseYaml(file, text);
+  if (!/^\s*[[{]/.test(text)) return new Source(file, text, parseYaml(file, text));
   const json = parseJson(text);
   if ("value" in json) return new Source(file, text, json);
   // A YAML flow mapping also begins with a brace, so only a file named *.json must be valid JSON.
   if (!json.syntax || file.endsWith(".json")) throw new InvalidFileError([jsonProblem(file, text, json)]);
-  return parseYaml(file, text);
+  return new Source(file, text, parseYaml(file, text));
+}
+
+/**
+ * Parses the tasks of a queue: JSON lines with a task each, or a list in YAML or JSON, also as the only key `tasks` of a mapping. Returns
+ * the source of a job with these tasks and no further keys. Throws InvalidFileError with every syntax problem.
+ */
+export function parseTasks(file: string, text: string): Source {
+  if (text.trim() === "") throw new InvalidFileError([{ file, message: "has no tasks" }]);
+  const parsed = areTaskLines(file, text) ? parseTaskLines(text) : parseDocument(file, text);
+  if (!("value" in parsed)) throw new InvalidFileError([jsonProblem(file, text, parsed)]);
+  const { value, offsets, texts } = parsed;
+  const opened = offsets.open();
+  const list = findTaskList(parsed);
+  if (list === undefined) {
+    const place = new Source(file, text, parsed).positionOf([]);
+    const hint = 'write a list of tasks, each with an id, or a task in each line: {"id": ...}';
+    throw new InvalidFileError([{ ...place, message: "is no list of tasks", hint }]);
+  }
+  for (const [key, block] of [
+    ["kind", 0],
+    ["tasks", list],
+  ] as const)
+    offsets.add(key, 0, 0, block);
+  const top = { kind: "tasks", tasks: Array.isArray(value) ? value : (value as { tasks: unknown }).tasks };
+  return new Source(file, text, { value: top, offsets, block: offsets.close(opened, top), texts });
+}
+
+/** Whether each line is a task: the name of the file says so, or its first line is a mapping with an id. */
+function areTaskLines(file: string, text: string): boolean {
+  if (/\.(ndjson|jsonl)$/.test(file)) return true;
+  const [first = ""] = text.trimStart().split("\n", 1);
+  const parsed = first.startsWith("{") ? parseJson(first) : undefined;
+  return parsed !== undefined && "value" in parsed && Object.hasOwn(parsed.value as object, "id");
+}
+
+/** Returns the block of the list of tasks in a parsed file; undefined where it is none. */
+function findTaskList({ value, offsets, block }: ParsedText): number | undefined {
+  if (Array.isArray(value)) return block;
+  const isOnlyKey = typeof value === "object" && value !== null && Object.keys(value).join() === "tasks";
+  if (!isOnlyKey || !Array.isArray((value as { tasks: unknown }).tasks)) return undefined;
+  return offsets.entry(block, 0)?.block;
+}
+
+/** Parses strict JSON if it is valid as such, else YAML. */
+function parseDocument(file: string, text: string): ParsedText {
+  const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined;
+  return json !== undefined && "value" in json ? json : parseYaml(file, text);
 }
 
 /** Parses one scalar in YAML notation, e.g. the value of `--set key=value`; undefined if the text is not a scalar. */
@@ -64,7 +111,8 @@ function parseLines(file: string, text: string): Source {
   throw new InvalidFileError([jsonProblem(file, text, lines)]);
 }
 
-function jsonProblem(file: string, text: string, problem: JsonProblem): Problem {
+/** Returns what is wrong with a text that is not JSON, and where. */
+export function jsonProblem(file: string, text: string, problem: JsonProblem): Problem {
   const place = emptySource(file, text).positionAt(problem.offset);
   return { ...place, message: problem.syntax ? `this is not JSON: ${problem.message}` : problem.message };
 }
@@ -73,7 +121,7 @@ function emptySource(file: string, text: string): Source {
   return new Source(file, text, { value: undefined, offsets: new OffsetTable(), block: 0, texts: new Map() });
 }
 
-function parseYaml(file: string, text: string): Source {
+function parseYaml(file: string, text: string): ParsedText {
   if (text.length > MAX_YAML_LENGTH) {
     throw new InvalidFileError([
       { file, message: "is larger than 16 MiB of YAML", hint: "write it as JSON, which is parsed faster" },
@@ -103,7 +151,7 @@ function parseYaml(file: string, text: string): Source {
       return refuse(0, "is empty");
   }
   if (builder.problems.length > 0) throw createInvalidFileError(builder.problems);
-  return new Source(file, text, builder.result());
+  return builder.result();
 }
 
 function formatYamlProblem(problem: { code: string; message: string }): string {

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 10;
+export const PROTOCOL_VERSION = 12;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -52,6 +52,13 @@ export interface OpenCommand {
   readonly examine?: number;
   /** How often `progress` is sent at most. Default: never. */
   readonly progress?: number;
+  /** How the GPUs that running attempts use are looked at. Default: not at all. */
+  readonly samples?: {
+    /** The time between two looks; at least a second. */
+    readonly every: number;
+    /** How long a GPU computes nothing in a running attempt until `idle` is sent. */
+    readonly idle: number;
+  };
   /** How many bytes the node's cache may hold when the run ends. Default: a tenth of its file system, and at most 20 GiB. */
   readonly cache?: number;
   /** Outputs and logs up to this size are part of `done`. */
@@ -205,6 +212,8 @@ export interface WithdrawCommand {
 export interface CancelCommand {
   readonly op: "cancel";
   readonly ids: string[];
+  /** Whether the outputs that they have by then are their results: `done` has `stopped`. Default: no. */
+  readonly keep?: boolean;
 }
 
 /** The results of these attempts are safe with the coordinator: the agent deletes them. */
@@ -256,7 +265,7 @@ export interface SlotSetup {
   readonly gpu?: number;
   /** Of its GPU. */
   readonly vendor?: "amd" | "nvidia";
-  /** Its name for the lock between runs: the index of its GPU, with the vendor before it where the node has GPUs of two, or `cpu-` and its number among the CPU slots. */
+  /** Its name for the lock between runs: the index of its GPU, with the vendor before it where the node has GPUs of two, or `cpu-` and its number among the CPU slots. Slots that share a GPU have the same. */
   readonly lock?: string;
 }
 
@@ -359,6 +368,8 @@ export type AgentMessage =
   | DoneMessage
   | SplitMessage
   | ProgressMessage
+  | ValuesMessage
+  | IdleMessage
   | SavedMessage
   | SlotHolderMessage
   | BrokenMessage
@@ -395,6 +406,8 @@ export interface HelloMessage {
   readonly more?: boolean;
   /** The CPU cores that the agent may use. */
   readonly cores?: number;
+  /** The names of the locks of the slots that an earlier coordinator gave it, by slot number. A coordinator whose slots have others stops the agent. Default: none. */
+  readonly locks?: Readonly<Record<string, string>>;
 }
 
 /** Further attempts that belong to the last `hello`. */
@@ -457,6 +470,8 @@ export interface DoneMessage {
     /** As NVIDIA's tool reports it. */
     readonly uuid?: string;
   }[];
+  /** What it used of these GPUs: those that were looked at while it ran. Default: none was. */
+  readonly usage?: CardUsage[];
   /** Where its range ended, if it gave a part away. */
   readonly end?: string;
   /** The declared files that exist, and those that were found. */
@@ -477,6 +492,10 @@ export interface DoneMessage {
   readonly final?: boolean;
   /** How much of `seconds` a warm worker took before it asked for its first chunk. */
   readonly loading?: number;
+  /** The intermediate values that its program has reported, in order. Default: none. */
+  readonly values?: readonly [step: number, value: number | null][];
+  /** With `canceled`: its outputs are kept, as `keep` of `cancel` asked for. */
+  readonly stopped?: boolean;
   /** It was ended for a run of higher priority. Default: it was not. */
   readonly preempted?: {
     /** The name of that run. */
@@ -533,7 +552,7 @@ export interface SplitMessage {
   readonly busy?: boolean;
 }
 
-/** Another run holds a slot that has work, or all permits of `max` that it could use. Sent again, without `holder`, when this run has what it needs, or the slot has no work any more and is free. */
+/** Another run holds a slot that has work, or is to have the GPU that the slot shares next, or holds all permits of `max` that it could use. Sent again, without `holder`, when this run has what it needs, or the slot has no work any more and is free. */
 export interface SlotHolderMessage {
   readonly ev: "slot";
   readonly slot: number;
@@ -565,6 +584,27 @@ export interface ProgressMessage {
   readonly ev: "progress";
   /** Some of them; further messages may follow at once. */
   readonly attempts: ReportedProgress[];
+}
+
+/** Intermediate values that the program of a running attempt has reported, in order. A coordinator gets them if its `open` has `progress`: from the first one on, also after it was attached before. */
+export interface ValuesMessage {
+  readonly ev: "values";
+  readonly id: string;
+  /** How many values precede these. */
+  readonly from: number;
+  /** The next ones. */
+  readonly values: readonly [step: number, value: number | null][];
+}
+
+/** A GPU computes nothing while an attempt on it goes on. Sent once each time. */
+export interface IdleMessage {
+  readonly ev: "idle";
+  readonly id: string;
+  readonly pci: string;
+  /** Since when, counted from the attempt's start. */
+  readonly at: number;
+  /** For how long. */
+  readonly seconds: number;
 }
 
 /** All slots whose next chunk waits for host memory. */
@@ -706,6 +746,61 @@ export interface ReportedProgress {
   readonly share?: number;
   /** What it does, in its program's words. */
   readonly text?: string;
+}
+
+/** What an attempt used of a GPU. Means are weighted with time, and over all samples while it ran; a figure is absent where the GPU has none. */
+export interface CardUsage {
+  readonly pci: string;
+  /** How often it was looked at. */
+  readonly samples: number;
+  /** How much of the attempt's time the samples stand for. */
+  readonly seconds: number;
+  /** The attempt's part of the GPU, 0 to 1, on average. Default: 1. */
+  readonly share?: number;
+  /** The energy of that time: the attempt's part, where several attempts share the GPU. */
+  readonly wattHours?: number;
+  /** Percent of the time in which it computed. */
+  readonly busy?: SampledFigure;
+  /** Bytes of its memory. */
+  readonly used?: SampledFigure;
+  /** Its power. */
+  readonly watts?: SampledFigure;
+  /** The temperature at its edge. */
+  readonly celsius?: SampledFigure;
+  /** At its hottest place. */
+  readonly junctionCelsius?: SampledFigure;
+  /** Of its memory. */
+  readonly memoryCelsius?: SampledFigure;
+  /** The clock of its cores. */
+  readonly mhz?: SampledFigure;
+  /** The clock of its memory. */
+  readonly memoryMhz?: SampledFigure;
+  /** Percent of its fan's full speed. */
+  readonly fan?: SampledFigure;
+  /** How long its clocks were held down. Absent where the GPU does not say. */
+  readonly throttled?: ThrottledSeconds;
+  /** How long it computed nothing, in stretches as long as `open` says. */
+  readonly idleSeconds?: number;
+}
+
+/** How long the clocks of a GPU were held down, by reason. Reasons may overlap. */
+export interface ThrottledSeconds {
+  /** It was too hot. */
+  readonly heat?: number;
+  /** It was at its power limit. */
+  readonly power?: number;
+  /** It was at a limit of its current. */
+  readonly current?: number;
+  /** Its hardware slowed it down, and does not say why. */
+  readonly hardware?: number;
+}
+
+/** A figure of a GPU over the time of an attempt. */
+export interface SampledFigure {
+  /** Weighted with time. */
+  readonly mean: number;
+  /** The largest. */
+  readonly max: number;
 }
 
 /** An output of an attempt. */

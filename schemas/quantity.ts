@@ -20,6 +20,9 @@ const BYTES_PER_UNIT: Record<string, number> = {
   TB: 1e12,
 };
 
+const MAX_WATTS = 10_000;
+const MAX_MHZ = 100_000;
+
 /** Parses a span of time into seconds: a number of seconds, or text like 500ms, 60s, 10m, 1h30m, 2d. */
 export function parseDuration(value: unknown): ParsedQuantity {
   if (typeof value === "number") return checkPositive(value, "a span of time");
@@ -39,6 +42,21 @@ export function parseDuration(value: unknown): ParsedQuantity {
 /** Parses a span of time into seconds; `never` is 0. */
 export function parseDurationOrNever(value: unknown): ParsedQuantity {
   return value === "never" ? { ok: true, value: 0 } : parseDuration(value);
+}
+
+/** Parses an interval of at least a second into seconds; `never` is 0. */
+export function parseIntervalOrNever(value: unknown): ParsedQuantity {
+  const parsed = parseDurationOrNever(value);
+  if (!parsed.ok || parsed.value === 0 || parsed.value >= 1) return parsed;
+  return { ok: false, message: "must be never, or a span of time of at least 1s" };
+}
+
+/** Parses the price of energy into what a kilowatt-hour costs: text like 0.30/kWh. */
+export function parsePrice(value: unknown): ParsedQuantity {
+  const match = typeof value === "string" ? /^(\d{1,9}(?:\.\d{1,9})?) ?\/ ?kWh$/.exec(value) : null;
+  if (match !== null) return { ok: true, value: Number(match[1]) };
+  const number = typeof value === "number" || /^\d+(\.\d+)?$/.test(`${value}`);
+  return { ok: false, message: `must be a price with its unit, like ${number ? value : "0.30"}/kWh` };
 }
 
 /** Parses a share above 0 and up to 1: a number, or text like 1%. */
@@ -63,13 +81,59 @@ export function parseUnitPart(value: unknown): { ok: true; value: UnitPart } | {
   return { ok: false, message: "must be a share above 0 and up to 100%, like 95%, or a number of units above 0" };
 }
 
-/** Parses a value of the kind that the schema keyword `quantity` names: `duration`, `pause`, `size`, `budget`, `share` or `part`. */
-export function parseQuantity(wanted: unknown, value: unknown): { ok: true } | { ok: false; message: string } {
-  if (wanted === "part") return parseUnitPart(value);
-  if (wanted === "size") return parseSize(value);
-  if (wanted === "budget") return parseSizeOrZero(value);
-  if (wanted === "share") return parseShare(value);
-  return wanted === "pause" ? parseDurationOrNever(value) : parseDuration(value);
+type ParsedOther = { ok: true } | { ok: false; message: string };
+
+/** By the kind that the schema keyword `quantity` names. */
+const PARSERS: Readonly<Record<string, (value: unknown) => ParsedOther>> = {
+  duration: parseDuration,
+  pause: parseDurationOrNever,
+  size: parseSize,
+  budget: parseSizeOrZero,
+  share: parseShare,
+  part: parseUnitPart,
+  power: parsePower,
+  price: parsePrice,
+  interval: parseIntervalOrNever,
+  clocks: parseClocks,
+  fan: parseFan,
+};
+
+/** Parses a value of the kind that the schema keyword `quantity` names: a key of `PARSERS`. */
+export function parseQuantity(wanted: unknown, value: unknown): ParsedOther {
+  return PARSERS[String(wanted)]!(value);
+}
+
+/** Parses an electric power into watts: a number of watts, or text like 100W or 87.5W. */
+export function parsePower(value: unknown): ParsedQuantity {
+  const match = typeof value === "string" ? /^(\d{1,5}(?:\.\d{1,3})?) ?W$/.exec(value) : null;
+  const watts = match === null ? value : Number(match[1]);
+  if (typeof watts === "number" && watts > 0 && watts <= MAX_WATTS) return { ok: true, value: watts };
+  return { ok: false, message: `must be a power like 100W, up to ${MAX_WATTS}W (a plain number is watts)` };
+}
+
+/** Bounds of a clock in MHz, or `max`: the highest that the card has. */
+export type ClockSetting = "max" | { minMhz: number; maxMhz: number };
+
+/** Parses a clock: `max`, or a list of two whole numbers, its bounds in MHz. */
+export function parseClocks(value: unknown): { ok: true; value: ClockSetting } | { ok: false; message: string } {
+  if (value === "max") return { ok: true, value };
+  const [minMhz, maxMhz, ...rest]: unknown[] = Array.isArray(value) ? value : [];
+  if (isClock(minMhz) && isClock(maxMhz) && minMhz <= maxMhz && rest.length === 0)
+    return { ok: true, value: { minMhz, maxMhz } };
+  return { ok: false, message: "must be max, or the bounds in MHz, the lower first, like [500, 2200]" };
+}
+
+function isClock(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MAX_MHZ;
+}
+
+/** Parses the speed of a fan: `auto`, or a share above 0 and up to 1. */
+export function parseFan(value: unknown): { ok: true; value: "auto" | number } | { ok: false; message: string } {
+  if (value === "auto") return { ok: true, value };
+  const share = parseShare(value);
+  return share.ok
+    ? share
+    : { ok: false, message: "must be auto, or a share above 0 and up to 100%, like 60% (or 0.6)" };
 }
 
 /** Parses a size into bytes: a number of bytes, or text like 512MiB, 8GiB, 1G (powers of 1024) or 10GB (powers of 1000). */

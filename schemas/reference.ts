@@ -13,7 +13,7 @@ export function reference(schemas: Schema[]): string {
 
 Generated from \`schemas/*.json\` by \`npm run generate\`; change these files, not this one. A key in **bold** is required.
 Spans of time: \`500ms\`, \`60s\`, \`10m\`, \`1h30m\`, \`2d\`, or a number of seconds. Sizes: \`512MiB\`, \`8GiB\`, \`1G\` (powers of 1024), \`10GB\`
-(powers of 1000), or a number of bytes. Integers of any size are exact. All files are YAML 1.2 or JSON.
+(powers of 1000), or a number of bytes. Power: \`100W\`, or a number of watts. Integers of any size are exact. All files are YAML 1.2 or JSON.
 
 ${parts.join("\n")}
 ## Environment variables
@@ -120,8 +120,16 @@ function resolve(root: Schema, schema: Schema): Schema {
 function kindOf(root: Schema, schema: Schema): string {
   if (schema.quantity !== undefined)
     return (
-      { size: "size", budget: "size", share: "share", part: "share or number" }[String(schema.quantity)] ??
-      "span of time"
+      {
+        size: "size",
+        budget: "size",
+        share: "share",
+        part: "share or number",
+        power: "power",
+        price: "price",
+        clocks: "`max` or list of two numbers",
+        fan: "`auto` or share",
+      }[String(schema.quantity)] ?? "span of time"
     );
   if (schema.enum !== undefined) return (schema.enum as string[]).map((value) => `\`${value}\``).join(", ");
   if (schema.scalar !== undefined) return "text, number or boolean";

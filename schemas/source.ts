@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path";
 import type { FilePosition } from "./errors.js";
 import type { EntryOffsets, OffsetTable } from "./offsettable.js";
 
@@ -25,8 +26,9 @@ interface ValueOverride {
 export class Source {
   readonly file: string;
   readonly value: unknown;
+  /** The text that was parsed. */
+  readonly content: string;
   readonly #parsed: ParsedText;
-  readonly #text: string;
   /** By the path as JSON. */
   readonly #overrides = new Map<string, ValueOverride>();
   #lines: number[] | undefined;
@@ -34,8 +36,18 @@ export class Source {
   constructor(file: string, text: string, parsed: ParsedText) {
     this.file = file;
     this.value = parsed.value;
-    this.#text = text;
+    this.content = text;
     this.#parsed = parsed;
+  }
+
+  /** The absolute path of the file; undefined where it is none. */
+  get path(): string | undefined {
+    return resolve(this.file);
+  }
+
+  /** The folder that relative paths start from, absolute. */
+  get folder(): string {
+    return dirname(resolve(this.file));
   }
 
   /** Returns the position of the value at `path`, or of the innermost value around it that the file has. */
@@ -87,14 +99,18 @@ export class Source {
 
   /** Returns the line and column of an offset. */
   positionAt(offset: number): FilePosition {
-    this.#lines ??= findLineStarts(this.#text);
+    this.#lines ??= findLineStarts(this.content);
     const line = findLastAtMost(this.#lines, offset);
     return { file: this.file, line: line + 1, column: offset - this.#lines[line]! + 1 };
   }
 
   #locate(path: KeyPath, part: "key" | "value"): FilePosition {
     const override = this.#findOverride(path);
-    if (override !== undefined) return { file: override.label };
+    return override === undefined ? this.locateParsed(path, part) : { file: override.label };
+  }
+
+  /** Returns the position of a value of the text, or of its key. */
+  protected locateParsed(path: KeyPath, part: "key" | "value"): FilePosition {
     for (let length = path.length; length > 0; length--) {
       const entry = this.#findEntry(path.slice(0, length));
       if (entry !== undefined) return this.positionAt(entry[length === path.length ? part : "value"]);

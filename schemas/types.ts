@@ -53,6 +53,14 @@ export type Cache = string | number;
  */
 export type GpuCheck = string | number;
 /**
+ * How often the agent looks at the GPUs that chunks use, while they run: how busy they are, memory, power, temperatures, clocks, throttling. Each result gets mean, maximum and energy. At least `1s`; `never`: not at all. Default: `10s`.
+ */
+export type GpuSamples = string | number;
+/**
+ * What a kilowatt-hour costs, like `0.30/kWh`: reports then say what the energy of the GPUs cost. Default: unknown.
+ */
+export type Price = string | number;
+/**
  * The most chunks that run on the node at once, of all runs together. Default: one per slot.
  */
 export type MaxConcurrent = number;
@@ -60,6 +68,10 @@ export type MaxConcurrent = number;
  * The share of `vram` that one program may use, e.g. `0.8`. The worker library limits PyTorch and CuPy to it; programs find it in `$MUSTER_GPU_MEMORY` (bytes) and `$MUSTER_GPU_MEMORY_FRACTION`. Default: no limit.
  */
 export type MemoryFraction = string | number;
+/**
+ * How many chunks of one run share a GPU, unless the job's `needs.gpu_share` says otherwise. Default: 1.
+ */
+export type PerGpu = number;
 /**
  * Units per second of one GPU (or CPU slot): the initial estimate, until muster has measured the rate.
  */
@@ -80,6 +92,26 @@ export type Model = string;
  * Memory of one GPU, e.g. `8GiB`.
  */
 export type Vram = string | number;
+/**
+ * The power limit of each GPU, e.g. `100W`, within the limits of the card. The playbook `power` keeps it and the five keys that follow; all of them are lost at a reboot.
+ */
+export type Power = string | number;
+/**
+ * The fan of each GPU: `auto`, or a share of its full speed, e.g. `60%`. AMD only, because `nvidia-smi` cannot set it.
+ */
+export type Fan = string | number;
+/**
+ * The performance level of each GPU (`power_dpm_force_performance_level`). AMD only.
+ */
+export type Perf = "auto" | "manual" | "high" | "low";
+/**
+ * The persistence mode of each GPU. Without it the driver forgets settings when the last program ends. NVIDIA only.
+ */
+export type Persistence = "on" | "off";
+/**
+ * Which processes may use each GPU (`nvidia-smi -c`). NVIDIA only.
+ */
+export type ComputeMode = "default" | "exclusive_process" | "prohibited";
 /**
  * The number of GPUs; it is an error if fewer are found. Default: as many as are found.
  */
@@ -108,6 +140,12 @@ export type Node = {
    * The PCI addresses that its GPUs must have, e.g. `0000:03:00.0`; the playbook `gpu` names the one that is missing. Default: any.
    */
   pci?: string[];
+  /**
+   * The command that turns the machine off and on again, with its arguments: IPMI, a smart plug, wake on LAN. It runs on this machine, in the folder of the inventory, without a shell; a word that begins with `~/` is a path in your home folder, and `{node}` and `{host}` stand for this node's name and host. Secrets belong into files that it reads, or into `heal.env_file`.
+   *
+   * @minItems 1
+   */
+  power_cycle?: (string | number | bigint | boolean)[];
   user?: User;
   port?: Port;
   identity_file?: IdentityFile;
@@ -121,6 +159,8 @@ export type Node = {
   lease?: Lease;
   cache?: Cache;
   gpu_check?: GpuCheck;
+  gpu_samples?: GpuSamples;
+  price?: Price;
   max_concurrent?: MaxConcurrent;
   /**
    * The number of GPUs, or a list of its kinds of GPU where it has several, also of two vendors. It is an error if fewer are found. Default: as many as are found.
@@ -133,10 +173,27 @@ export type Node = {
   model?: Model;
   vram?: Vram;
   memory_fraction?: MemoryFraction;
+  per_gpu?: PerGpu;
   rate?: Rate;
   env?: Env;
   kernel?: Kernel;
   limits?: Limits;
+  power?: Power;
+  clocks?: Clocks;
+  fan?: Fan;
+  perf?: Perf;
+  persistence?: Persistence;
+  compute_mode?: ComputeMode;
+  package_sources?: PackageSources;
+  packages?: Packages;
+  services?: Services;
+  groups?: Groups;
+  modules?: Modules;
+  mounts?: Mounts;
+  git?: Git;
+  lines?: Lines;
+  templates?: Templates;
+  values?: Values;
 } | null;
 
 /**
@@ -160,8 +217,11 @@ export interface InventoryFile {
     lease?: Lease;
     cache?: Cache;
     gpu_check?: GpuCheck;
+    gpu_samples?: GpuSamples;
+    price?: Price;
     max_concurrent?: MaxConcurrent;
     memory_fraction?: MemoryFraction;
+    per_gpu?: PerGpu;
     rate?: Rate;
     env?: Env;
     kernel?: Kernel;
@@ -171,6 +231,16 @@ export interface InventoryFile {
      * The job type of jobs-file entries that name neither a script nor a type. Default: `analysis`.
      */
     route?: string;
+    package_sources?: PackageSources;
+    packages?: Packages;
+    services?: Services;
+    groups?: Groups;
+    modules?: Modules;
+    mounts?: Mounts;
+    git?: Git;
+    lines?: Lines;
+    templates?: Templates;
+    values?: Values;
   };
   /**
    * Kinds of GPU, by name.
@@ -184,10 +254,17 @@ export interface InventoryFile {
       model?: Model;
       vram?: Vram;
       memory_fraction?: MemoryFraction;
+      per_gpu?: PerGpu;
       rate?: Rate;
       env?: Env;
       kernel?: Kernel;
       limits?: Limits;
+      power?: Power;
+      clocks?: Clocks;
+      fan?: Fan;
+      perf?: Perf;
+      persistence?: Persistence;
+      compute_mode?: ComputeMode;
       user?: User;
       port?: Port;
       identity_file?: IdentityFile;
@@ -201,9 +278,21 @@ export interface InventoryFile {
       lease?: Lease;
       cache?: Cache;
       gpu_check?: GpuCheck;
+      gpu_samples?: GpuSamples;
+      price?: Price;
       max_concurrent?: MaxConcurrent;
       gpus?: Gpus;
       slots?: Slots;
+      package_sources?: PackageSources;
+      packages?: Packages;
+      services?: Services;
+      groups?: Groups;
+      modules?: Modules;
+      mounts?: Mounts;
+      git?: Git;
+      lines?: Lines;
+      templates?: Templates;
+      values?: Values;
     };
   };
   /**
@@ -216,6 +305,49 @@ export interface InventoryFile {
    * The playbooks that `muster provision` and `muster verify` use if none are named.
    */
   playbooks?: string[];
+  /**
+   * Opt in to healing: a node that stays away, or whose GPU stays sick, is drained, rebooted or power-cycled, waited for, provisioned, probed, and given work again, by a run and by `muster provision --heal`.
+   */
+  heal?: {
+    /**
+     * How long a node must be away, or its GPU sick, before it is healed. Default: `10m`.
+     */
+    after?: string | number;
+    /**
+     * Why a node that answers is healed (`sudo -n systemctl reboot`): `sick-gpu`, a GPU that its tools report as sick; `missing-gpu`, fewer GPUs than the inventory lists. A node that stays away is power-cycled whatever this says. Default: both.
+     */
+    reboot?: ("sick-gpu" | "missing-gpu")[];
+    /**
+     * How often a node may be healed within 24 hours: `2/day`. One that needs it once more is drained, with the reason. Default: `2/day`.
+     */
+    most?: string;
+    /**
+     * The shortest time between two healings of a node; it doubles with each healing within 24 hours. Default: `30m`.
+     */
+    pause?: string | number;
+    /**
+     * How long to wait for a node to answer after it was rebooted or power-cycled. Default: `10m`.
+     */
+    wait?: string | number;
+    /**
+     * How many nodes may be healed at once. Default: 1.
+     */
+    at_once?: number;
+    /**
+     * How long a `power_cycle` command may take; then it is killed, and the healing has failed. Default: `60s`.
+     */
+    timeout?: string | number;
+    /**
+     * A file of lines `KEY=VALUE`, relative to the inventory or under `~/`: variables that `power_cycle` commands get, such as passwords.
+     */
+    env_file?: string;
+    /**
+     * Who is notified when a healing begins and ends, and when a node is given up, with what happened as JSON.
+     *
+     * @minItems 1
+     */
+    on_heal?: HealNotice[];
+  } | null;
   /**
    * Folders in the nodes' tmpfs and their content: absolute path on the node -> local files, relative to the inventory.
    */
@@ -327,6 +459,277 @@ export interface Limits {
   };
 }
 /**
+ * Package repositories beside those of the distribution, by name, for apt. Their signing keys are checked by fingerprint. Merged by name, as all keys of the state of a node are: defaults, profile, node.
+ */
+export interface PackageSources {
+  /**
+   * A package repository.
+   */
+  [k: string]: {
+    /**
+     * Where it is: `https://repo.radeon.com/rocm/apt/6.0`.
+     */
+    uri: string;
+    /**
+     * Its suite, e.g. `jammy`; one that ends in `/` is an exact path and has no components.
+     */
+    suite: string;
+    /**
+     * Its components. Default: `[main]`.
+     */
+    components?: string[];
+    /**
+     * Its architectures. Default: the node's own.
+     *
+     * @minItems 1
+     */
+    architectures?: string[];
+    /**
+     * The file with its public signing key, relative to the inventory.
+     */
+    key: string;
+    /**
+     * The fingerprint that the key must have: 40 hexadecimal digits, blanks allowed.
+     */
+    fingerprint: string;
+  };
+}
+/**
+ * Packages of the distribution, by name: `present`, `absent`, or which version.
+ */
+export interface Packages {
+  /**
+   * `present`, `absent`, or a version.
+   */
+  [k: string]:
+    | "present"
+    | "absent"
+    | {
+        /**
+         * The version, whole, as `apt-cache policy` prints it. In quotes where it looks like a number.
+         */
+        version?: string;
+        /**
+         * Whether `apt upgrade` must leave it alone. Default: as it is.
+         */
+        hold?: boolean;
+      };
+}
+/**
+ * Units of systemd, by name; without an ending a service is meant.
+ */
+export interface Services {
+  /**
+   * The state of a unit. What is left out stays as it is.
+   */
+  [k: string]: {
+    /**
+     * Whether it starts at boot.
+     */
+    enabled?: boolean;
+    /**
+     * Whether it runs now.
+     */
+    running?: boolean;
+    /**
+     * Whether it cannot be started at all.
+     */
+    masked?: boolean;
+    /**
+     * Its unit file, relative to the inventory: written to `/etc/systemd/system`.
+     */
+    unit?: string;
+    /**
+     * Files on the node, e.g. of `templates`: if one has changed since the unit started, it is restarted. Its unit file counts without being named.
+     *
+     * @minItems 1
+     */
+    restart_on?: string[];
+  };
+}
+/**
+ * Groups of the node and users who must be members: `render: [michael]`. Users and groups must exist; other members stay.
+ */
+export interface Groups {
+  /**
+   * @minItems 1
+   */
+  [k: string]: string[];
+}
+/**
+ * Kernel modules: whether they are loaded, now and at boot, their options, and those that must never be loaded. Values that a running module must have are under `kernel`.
+ */
+export interface Modules {
+  /**
+   * The state of a kernel module.
+   */
+  [k: string]: {
+    /**
+     * Whether it is loaded, now and at boot. `false`: it is not now.
+     */
+    loaded?: boolean;
+    /**
+     * Whether the kernel must not load it by itself. `false` takes it back.
+     */
+    blacklist?: boolean;
+    /**
+     * Its options in `/etc/modprobe.d`, for the next time that it is loaded.
+     */
+    options?: {
+      [k: string]: string | number | bigint | boolean;
+    };
+  };
+}
+/**
+ * Mounted file systems, by folder: an entry of `/etc/fstab`, and mounted now.
+ */
+export interface Mounts {
+  /**
+   * A file system.
+   */
+  [k: string]: {
+    /**
+     * `UUID=...`, `LABEL=...`, a device, `tmpfs`, or `host:/export`.
+     */
+    device: string;
+    /**
+     * Its type: `ext4`, `xfs`, `nfs`, `tmpfs`.
+     */
+    type: string;
+    /**
+     * Its mount options. Default: `[defaults]`. `nofail` lets the node boot without it.
+     *
+     * @minItems 1
+     */
+    options?: string[];
+    /**
+     * The order of its check at boot, the last field of its entry. Default: 0, none.
+     */
+    check?: number;
+  };
+}
+/**
+ * Checkouts, by folder: a repository at a commit or tag.
+ */
+export interface Git {
+  /**
+   * A checkout.
+   */
+  [k: string]: {
+    /**
+     * Its address, as the node can reach it.
+     */
+    repo: string;
+    /**
+     * A commit (whole, 40 digits) or a tag. Branches move, so they are no state.
+     */
+    at: string;
+    /**
+     * Whether local changes are thrown away. Default: false, they are drift that `provision` refuses to overwrite.
+     */
+    force?: boolean;
+  };
+}
+/**
+ * Lines and blocks in files of the node, by file. The rest of the file stays as it is, byte for byte. Files outside of `~/` are edited as root.
+ */
+export interface Lines {
+  /**
+   * What a file must hold.
+   *
+   * @minItems 1
+   *
+   * Items: A line, or a block of lines between two marks.
+   */
+  [k: string]: {
+    /**
+     * A line that must be there.
+     */
+    line?: string;
+    /**
+     * A regular expression: the last line that matches is replaced by `line`. Default: an equal line must be there.
+     */
+    match?: string;
+    /**
+     * A regular expression: no line may match it.
+     */
+    absent?: string;
+    /**
+     * Lines that are kept between two marks, `# BEGIN NAME` and `# END NAME`.
+     */
+    block?: string;
+    /**
+     * The name in the marks of a block. Default: `muster`.
+     */
+    name?: string;
+    /**
+     * How a comment begins in this file. Default: `#`.
+     */
+    comment?: string;
+  }[];
+}
+/**
+ * Files of the node, by path, made from local files in which `{name}` is a value of `values`; `{{name}}` becomes `{name}`, and other braces stay. Files outside of `~/` are written as root.
+ */
+export interface Templates {
+  /**
+   * A file made from a template.
+   */
+  [k: string]: {
+    /**
+     * The local file, relative to the inventory.
+     */
+    source: string;
+    /**
+     * Its mode, in quotes: `"0640"`. Default: 0600 with a secret in it, else as it is, 0644 for a new file.
+     */
+    mode?: string;
+    /**
+     * Its owner: `user` or `user:group`.
+     */
+    owner?: string;
+  };
+}
+/**
+ * Values for `templates`, by name. A secret comes from the environment, a file or a command here, and is never shown. `node`, `host` and `user` are there without being named.
+ */
+export interface Values {
+  /**
+   * A text, or where a secret comes from.
+   */
+  [k: string]:
+    | (string | number | bigint | boolean)
+    | {
+        /**
+         * The environment variable that holds it.
+         */
+        env?: string;
+        /**
+         * The local file that holds it, relative to the inventory or under `~/`; the last line break is dropped.
+         */
+        file?: string;
+        /**
+         * The command that prints it, here: `[pass, show, rigs/token]`.
+         *
+         * @minItems 1
+         */
+        command?: string[];
+      };
+}
+/**
+ * The clocks of each GPU. Merged key by key: profile, node.
+ */
+export interface Clocks {
+  /**
+   * The core clock: `[MIN, MAX]` in MHz, or `max`, its highest level. With AMD `[MIN, MAX]` needs the overdrive bit (0x4000) in `amdgpu.ppfeaturemask`, and clocks imply `perf: manual`; with NVIDIA they need `persistence: on`.
+   */
+  sclk?: string | number[];
+  /**
+   * The memory clock, as `sclk`.
+   */
+  mclk?: string | number[];
+}
+/**
  * GPUs of one kind in a node. Their slots have the environment, limits, rate and vendor of the profile. It needs `count` or `pci`; where the node has several kinds of one vendor, each needs `pci`.
  */
 export interface GpuGroup {
@@ -344,6 +747,41 @@ export interface GpuGroup {
    * @minItems 1
    */
   pci?: string[];
+}
+/**
+ * A command or a webhook.
+ */
+export interface HealNotice {
+  /**
+   * A program and its arguments, which gets the document on stdin; it runs in the folder of the inventory.
+   *
+   * @minItems 1
+   */
+  command?: (string | number | bigint | boolean)[];
+  /**
+   * An http or https URL to which the document is sent by POST, with up to three attempts. If the URL contains a secret, use `webhook_env` or `webhook_file`.
+   */
+  webhook?: string;
+  /**
+   * The environment variable that holds the URL.
+   */
+  webhook_env?: string;
+  /**
+   * The file that holds the URL, relative to the inventory, or under `~/`.
+   */
+  webhook_file?: string;
+  /**
+   * Of a webhook: the environment variable with the token, sent as `Authorization: Bearer`.
+   */
+  token_env?: string;
+  /**
+   * Of a webhook: the file that holds the token, relative to the inventory, or under `~/`.
+   */
+  token_file?: string;
+  /**
+   * How long one attempt may take. Default: `10s`.
+   */
+  timeout?: string | number;
 }
 /**
  * A file of the node, and how to find the value in it: one of `assignment`, `pointer`, `yaml` and `regex`.
@@ -393,7 +831,7 @@ export interface Route {
 }
 
 /**
- * A job: what to compute, over a range of integers, a list of tasks, every combination of a matrix, or the shards of a program that splits its work itself.
+ * A job: what to compute, over a range of integers, a list of tasks, every combination of a matrix, the shards of a program that splits its work itself, or a queue of tasks that arrive while it runs.
  */
 export interface JobFile {
   /**
@@ -401,9 +839,13 @@ export interface JobFile {
    */
   name?: string;
   /**
-   * How the work is given: `range`, `tasks`, `matrix` or `shards`.
+   * How the work is given: `range`, `tasks`, `matrix`, `shards`, or `queue`: tasks that `muster add` adds before and while the job runs.
    */
-  kind: "range" | "tasks" | "matrix" | "shards";
+  kind: "range" | "tasks" | "matrix" | "shards" | "queue";
+  /**
+   * Of a queue: it closes by itself when it has had no work for so long, e.g. `10m`. Without it, `muster add RUN --close` closes it.
+   */
+  idle?: string | number;
   /**
    * Of a range: `[start, end]`, half-open; integers of any size are exact.
    *
@@ -512,7 +954,7 @@ export interface JobFile {
   /**
    * What the program leaves behind, relative to its working directory, which is `{out}`: files, `stdout` for what it prints, folders (`out/`), and globs (`*.srt`; `*`, `?`, `[...]` and `**`). A path may lead above the working directory (`../output/x.png`), but not out of the project. A chunk is done when it exits 0 and all of them exist. An input that is an output too is edited in the attempt's own copy. A file that is called stdout is written `./stdout`. Of tasks: for every task that has no `outputs` of its own.
    */
-  outputs?: string | {folder?: string; glob?: string; at_least?: number; at_most?: number}[];
+  outputs?: (string | {folder?: string; glob?: string; at_least?: number; at_most?: number})[];
   /**
    * Files that the program appends to. Each attempt starts with an empty one, and they are joined in chunk order, one after another, into `results/FILE` when the run ends.
    */
@@ -534,13 +976,17 @@ export interface JobFile {
      */
     model?: string;
     /**
-     * The least memory of the GPU, e.g. `8GiB`.
+     * The least memory of the GPU, e.g. `8GiB`; where chunks share GPUs, of each chunk.
      */
     vram?: string | number;
     /**
      * 1: a GPU for each chunk. 2 or more: that many GPUs of one node for each chunk, bound together; `{gpus}` is their indices, such as `0,1`. 0: no GPU; chunks run on CPU slots, also of nodes with GPUs, and see none of these. Such a node has as many CPU slots as its `slots`, or as it has cores without one for each GPU. Default: chunks run on slots of both kinds, unless `vendor` says more.
      */
     gpus?: number;
+    /**
+     * The share of a GPU that a chunk takes: 1, or a half, a third and so on to a sixteenth, e.g. `0.5`: so many chunks of the run share a GPU. Where `vram` is given, only as many as its memory holds. Default: the inventory's `per_gpu`.
+     */
+    gpu_share?: string | number;
     /**
      * The host memory of one chunk, e.g. `1GiB`: it limits how many run on a node at once.
      */
@@ -647,6 +1093,12 @@ export interface JobFile {
     state?: string | number;
   };
   /**
+   * A program on this machine that decides while the job runs, e.g. `[python3, optimiser.py]`. It starts in the folder of the job file, reads results and intermediate values as JSON lines from stdin, and prints JSON lines: tasks for a queue, chunks to stop, or that it is done. See docs/ask-tell.md.
+   *
+   * @minItems 1
+   */
+  ask?: string[];
+  /**
    * Computes this share of the chunks, e.g. `1%`, a second time on a slot of another node (on another slot, if there is one node) and compares the outputs, which must be equal byte for byte. Results that differ fail the run (exit 3) and are reported with both slots; the first result stays. Every run of a job selects the same chunks. As a mapping: `{share: 1%, tolerance: 1e-6}`.
    */
   recheck?: string | number | {share: string | number; tolerance?: number};
@@ -751,11 +1203,17 @@ export interface Task {
   /**
    * Replaces the job's `outputs`.
    */
-  outputs?: string | {folder?: string; glob?: string; at_least?: number; at_most?: number}[];
+  outputs?: (string | {folder?: string; glob?: string; at_least?: number; at_most?: number})[];
   /**
    * Replaces the job's `append`.
    */
   append?: string[];
+  /**
+   * Its own values for `params` of the job, which names them all.
+   */
+  params?: {
+    [k: string]: string | number | bigint | boolean;
+  };
   /**
    * Replaces the job's `expect`.
    */
@@ -1155,6 +1613,10 @@ export interface Step {
    * Of a job: how much must be done for the step to count as done although chunks failed: a share of its units, e.g. `95%`, or a number of units; instead of the job's own `enough`. What failed is reported and the exit status is 3, but the steps that need this one run. Running the same command again does not try a step again that has reached it. Default: all.
    */
   enough?: string | number | bigint;
+  /**
+   * Of a job of kind `queue`: its tasks, one a line (JSON lines), or a list in YAML or JSON: a file relative to the pipeline file, or `STEP/FILE`, an output of another step, which is implied in `needs`. They are added when the step begins, and the queue is closed then unless the job has `idle`. Without it, the step waits for tasks from `muster add RUN/STEP` and is complete when the queue is closed.
+   */
+  tasks?: string;
   /**
    * Of a job or command: values that the step is repeated over, or `lines: FILE`, with one in each line of a file beside the pipeline, or of an output `STEP/FILE`; blank lines are skipped, and space around a value is removed. At most 1000, all different; four repetitions run at once. `{each}` is the value in `command`, and in `job`, `set` and the outputs that `inputs` names. Each repetition has a folder `STEP/VALUE` in the run directory, where characters that are not safe in a name are written as `%XX`. Steps that need this one wait for all; an input `STEP/FILE` is then a folder with `VALUE/FILE` of every repetition, and `STEP/VALUE/FILE` is a single one.
    *

@@ -1,7 +1,7 @@
 import { InvalidFileError, type Problem } from "./errors.js";
 import { parseQuantity } from "./quantity.js";
 import type { KeyPath, Source } from "./source.js";
-import { suggest } from "./suggest.js";
+import { findNearest, suggest } from "./suggest.js";
 
 /** One violation that a validator reports; ajv's error objects have this shape. */
 export interface Violation {
@@ -29,7 +29,7 @@ export function createInvalidFileError(problems: Problem[]): InvalidFileError {
 
 /** Sorts problems by position and removes duplicates. */
 export function sortProblems(problems: Problem[]): Problem[] {
-  const unique = new Map(problems.map((p) => [`${p.file}:${p.line}:${p.column}:${p.message}`, p]));
+  const unique = new Map(problems.map((p) => [`${p.file}:${p.line}:${p.column}:${p.pointer}:${p.message}`, p]));
   const byPlace = (a: Problem, b: Problem) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
   return [...unique.values()].sort(byPlace);
 }
@@ -74,7 +74,7 @@ function explainValue(error: Violation): { message: string; hint?: string } {
       return { message: `must be ${allowed.join(" | ")}${given}`, hint: suggestValue(error.data, allowed) };
     }
     case "type":
-      return { message: `must be ${formatTypes(error.params.type)}${given}` };
+      return { message: `${describePattern(error) ?? `must be ${formatTypes(error.params.type)}`}${given}` };
     case "scalar":
       return { message: `must be text, a number, true or false${given}` };
     case "whole": {
@@ -119,7 +119,9 @@ function explainUnknownKey(error: Violation, source: Source, path: KeyPath): Pro
   const known = Object.keys((error.parentSchema?.properties ?? {}) as object);
   const where = path.length === 0 ? "" : ` in ${formatPath(path)}`;
   const free = known.filter((candidate) => source.get([...path, candidate]) === undefined);
-  return { ...source.positionOfKey([...path, key]), message: `unknown key "${key}"${where}`, hint: suggest(key, free) };
+  const hint = findNearest(key, free) === undefined ? errorMessage(error) : undefined;
+  const message = `unknown key "${key}"${where}`;
+  return { ...source.positionOfKey([...path, key]), message, hint: hint ?? suggest(key, free) };
 }
 
 function parsePointer(text: string): string[] {
@@ -138,6 +140,11 @@ function formatPath(path: KeyPath): string {
 
 function errorMessage(error: Violation): string | undefined {
   return (error.parentSchema as { errorMessage?: string } | undefined)?.errorMessage;
+}
+
+/** Returns what a text must look like, where its schema has a pattern: that says more than "text" to somebody who wrote a number. */
+function describePattern(error: Violation): string | undefined {
+  return error.parentSchema?.pattern === undefined ? undefined : errorMessage(error);
 }
 
 function describeKey(error: Violation): string | undefined {

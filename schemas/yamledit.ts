@@ -86,7 +86,8 @@ function isText(text: string): boolean {
   return "node" in top && isScalar(top.node) && top.node.value === text;
 }
 
-function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: string } {
+/** Parses a YAML text, or returns why nothing of it can be read. */
+export function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: string } {
   const composed = compose(text);
   if ("tooDeep" in composed) return { problem: "is nested too deeply" };
   const problem = composed.problems.find(({ code }) => !HARMLESS_PROBLEMS.includes(code));
@@ -96,7 +97,7 @@ function parseYamlNode(text: string): { node: ParsedNode | null } | { problem: s
 }
 
 /** Finds all values of a key: it may occur twice, and then most parsers use the last one. */
-function findValues(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
+export function findValues(node: ParsedNode | null, key: string): (ParsedNode | null)[] {
   if (isSeq(node)) {
     const item = /^(0|[1-9]\d*)$/.test(key) ? (node.items[Number(key)] as ParsedNode | undefined) : undefined;
     return item === undefined ? [] : [item];

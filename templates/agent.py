@@ -15,6 +15,7 @@ ROOT is the run's folder on the node:
     a/ID/aside        files of the user that lay where attempt ID writes in the directory of its job; aside.json names them
     a/ID/range        what it has not begun of its range, where its program says so
     a/ID/progress     how far it is, where its program says so
+    a/ID/values       intermediate values, where its program reports some
     a/ID/failure      why it failed, where its program says so
     lib/muster.py     the worker library
     store/SHA256      staged files: links to contents of the cache

@@ -75,6 +75,11 @@ export function factsSource(): string {
   return readProgram("facts.py");
 }
 
+/** The source of the program that prints the state of a unit of systemd. */
+export function unitStateSource(): string {
+  return readProgram("unit_state.py");
+}
+
 /** Runs probe.py with the given texts. It gets this text, too: its child that runs as root starts in the same way. */
 const PROBE_LOADER = `import base64
 names = {name: base64.b64decode(text) for name, text in TEXTS.items()}
@@ -126,6 +131,21 @@ export function envSource(): string {
   return ENV_LOADER.replace("PARTS", deflateSync(JSON.stringify(parts)).toString("base64"));
 }
 
+/** The source of the program that reads and changes the settings of GPUs. */
+export function gpuStepsSource(): string {
+  return readProgram("gpu_steps.py");
+}
+
+/** The source of the program that changes power limits for a while. Its first argument is `gpuStepsSource()`. */
+export function gpuLimitsSource(): string {
+  return readProgram("gpu_limits.py");
+}
+
+/** The source of the program that prints who would lose work if the node were rebooted (fleet/healing/bystanders.ts). */
+export function bystandersSource(): string {
+  return readProgram("bystanders.py");
+}
+
 /** The source of the program that holds the lock of a node. */
 export function nodeLockSource(): string {
   return readProgram("node_lock.py");
@@ -133,4 +153,14 @@ export function nodeLockSource(): string {
 
 function readProgram(name: string): string {
   return readFileSync(join(projectRoot(), "templates", name), "utf8");
+}
+
+/** The folder of the program of the built-in load of `muster bench`. */
+export function loadProgramFolder(): string {
+  return join(projectRoot(), "templates", "load");
+}
+
+/** What the built-in load must compute. */
+export function loadDigest(): string {
+  return /^KNOWN_DIGEST = "([0-9a-f]+)"$/m.exec(readProgram("load/mix.py"))![1]!;
 }

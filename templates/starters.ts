@@ -21,7 +21,7 @@ export function readJobStarter(kind: StarterKind, values: { name: string; script
 
 /** Returns the script that the starter of a job runs. */
 export function readScriptStarter(kind: StarterKind): string {
-  return readFileSync(join(projectRoot(), "templates", "starters", `${kind}.py`), "utf8");
+  return readStarter(`${kind}.py`);
 }
 
 /** Returns the text of a pipeline whose first step is a job of kind `range`. */
@@ -29,8 +29,21 @@ export function readPipelineStarter(values: { name: string; job: string; file: s
   return fill("pipeline.yaml", "pipeline", { NAME: values.name, JOB: values.job, FILE: values.file });
 }
 
+/** Returns the text of a playbook of this name. */
+export function readPlaybookStarter(name: string): string {
+  return readStarter("playbook.ts.txt").replace(/\bNAME\b/g, name);
+}
+
+/** Returns the configuration of the compiler and of editors for a folder of playbooks. */
+export function readPlaybookConfiguration(): string {
+  return readStarter("playbook-tsconfig.jsonc");
+}
+
+function readStarter(file: string): string {
+  return readFileSync(join(projectRoot(), "templates", "starters", file), "utf8");
+}
+
 function fill(name: string, schema: StarterFile, values: Record<string, string>): string {
-  const text = readFileSync(join(projectRoot(), "templates", "starters", name), "utf8");
-  const filled = text.replace(/\b(?:NAME|SCRIPT|JOB|FILE)\b/g, (word) => values[word] ?? word);
+  const filled = readStarter(name).replace(/\b(?:NAME|SCRIPT|JOB|FILE)\b/g, (word) => values[word] ?? word);
   return `# yaml-language-server: $schema=${findSchema(schema)}\n${filled}`;
 }

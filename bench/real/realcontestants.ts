@@ -1,15 +1,21 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import type { Lab } from "../../test/lab/lab.js";
 import { runMusterJob } from "../mustercontestant.js";
 import { openHosts } from "../parallel.js";
+import { clairvoyantBound } from "../schedule/cluster.js";
 import { runTimed } from "../timedrun.js";
-import { isWhole, type RealWorkload, writeWorkload } from "./realworkload.js";
+import { isWhole, OVERHEAD, type RealWorkload, writeWorkload } from "./realworkload.js";
 
-/** The result of a contestant: its time, the number of its chunks, and what was wrong. */
+/**
+ * The result of a contestant: its time, the number of its chunks, and what was wrong. `clairvoyant`: the bound in seconds of one who knows
+ * when each node joins, and pays one overhead a slot.
+ */
 export interface RealScore {
   seconds: number;
+  clairvoyant?: number;
   chunks: number;
   wrong: string;
 }
@@ -41,14 +47,28 @@ export async function runMuster(lab: Lab, place: string, work: RealWorkload, ter
   if (ran.code !== 0) return { seconds: ran.seconds, chunks: 0, wrong: `exit ${ran.code}: ${ran.stderr}` };
   const lines = readFileSync(join(out, "results.ndjson"), "utf8").split("\n").filter(Boolean);
   const parts = lines.map((line) => (JSON.parse(line) as { output: UnitInterval }).output);
-  return scoreOf(ran.seconds, parts, work);
+  const cluster = { ...work.cards, joins: readJoins(out, ran.beganMs) };
+  return { ...scoreOf(ran.seconds, parts, work), clairvoyant: clairvoyantBound(cluster, work.units, OVERHEAD) };
+}
+
+/** Returns when each node joined, in seconds since `beganMs`, from the journal of a run. */
+function readJoins(run: string, beganMs: number): Map<string, number> {
+  const lines = readFileSync(join(run, "journal.ndjson"), "utf8").split("\n").filter(Boolean);
+  const entries = lines.map((line) => JSON.parse(line) as JournalEntry);
+  const opened = entries.find((entry) => entry.e === "open")!;
+  const start = (Date.parse(opened.at) - beganMs) / 1000;
+  const joins = entries.flatMap((entry) =>
+    entry.e === "node" && entry.state === "live" ? [[entry.node, start + entry.at] as const] : [],
+  );
+  return new Map(joins);
 }
 
 async function runOnce(lab: Lab, place: string, work: RealWorkload, terms: MusterTerms, out: string) {
-  writeWorkload(place, work);
+  const beganMs = writeWorkload(place, work);
   writeFileSync(join(place, "job.yaml"), stringify(jobOf(work, terms.reports)));
   const inventory = inventoryOf(lab, place, terms.guess);
-  return runMusterJob(join(place, "job.yaml"), inventory, join(place, out), work.bound * MAX_TIMES_BOUND);
+  const ran = await runMusterJob(join(place, "job.yaml"), inventory, join(place, out), work.bound * MAX_TIMES_BOUND);
+  return { ...ran, beganMs };
 }
 
 function jobOf({ units }: RealWorkload, reports: boolean): unknown {

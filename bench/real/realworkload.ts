@@ -31,12 +31,14 @@ export function createWorkloads(seconds: number): RealWorkload[] {
   return [work("steady", steady), work("one fast card at half its rate from the middle on", slower)];
 }
 
-/** Writes the worker and its data into a folder; its clock starts now. */
-export function writeWorkload(folder: string, { cards }: RealWorkload): void {
+/** Writes the worker and its data into a folder; its clock starts now. Returns that time, in ms since the epoch. */
+export function writeWorkload(folder: string, { cards }: RealWorkload): number {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(projectRoot(), "bench/real/worker.py"), join(folder, "worker.py"));
-  const content = { overhead: OVERHEAD, began: Date.now() / 1000, slots: cards.slots };
+  const beganMs = Date.now();
+  const content = { overhead: OVERHEAD, began: beganMs / 1000, slots: cards.slots };
   writeFileSync(join(folder, "cluster.json"), JSON.stringify(content));
+  return beganMs;
 }
 
 /** Whether these intervals cover all units exactly once. */

@@ -62,6 +62,8 @@ export class SelfScheduling implements Decider {
       case "memoryPressure":
       case "started":
       case "split":
+      case "stopRequested":
+      case "stopped":
       case "committed":
       case "held":
       case "collectFailed":
@@ -69,6 +71,9 @@ export class SelfScheduling implements Decider {
       case "refused":
       case "requeued":
       case "preempted":
+      case "unitsAdded":
+      case "unitCanceled":
+      case "queueClosed":
       case "tick":
         break;
       default:

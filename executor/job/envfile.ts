@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseEnvText } from "../../schemas/envtext.js";
 import { InvalidFileError } from "../../schemas/errors.js";
 import { readTextFile } from "../../schemas/textfile.js";
 import type { JobReader } from "./reader.js";
@@ -25,15 +26,8 @@ export function readEnvFile(reader: JobReader): EnvFile | undefined {
   const path = resolveLocalPath(reader.folder, written);
   const text = readEnvText(reader, path, written);
   if (text === undefined) return undefined;
-  const env: Record<string, string> = {};
-  for (const [index, line] of text.split("\n").entries()) {
-    const parsed = parseLine(line);
-    if (parsed === undefined) continue;
-    const fault =
-      "fault" in parsed ? parsed : Object.hasOwn(env, parsed.name) ? duplicateFault(parsed.name) : undefined;
-    if (fault !== undefined) reader.report({ file: path, line: index + 1 }, fault.fault, fault.hint);
-    else if ("name" in parsed) env[parsed.name] = parsed.value;
-  }
+  const { env, faults } = parseEnvText(text);
+  for (const { line, fault, hint } of faults) reader.report({ file: path, line }, fault, hint);
   return { path, env, note: permissionNote(path, written) };
 }
 
@@ -58,33 +52,6 @@ function readEnvText(reader: JobReader, path: string, written: string): string |
       problem!.hint,
     );
   }
-}
-
-type EnvLine = { name: string; value: string } | { fault: string; hint: string } | undefined;
-
-/** Parses a line; undefined for an empty line or a comment. */
-function parseLine(line: string): EnvLine {
-  const text = line.trim();
-  if (text === "" || text.startsWith("#")) return undefined;
-  const at = text.indexOf("=");
-  const name = text.slice(0, Math.max(0, at)).trimEnd();
-  if (at < 0) return { fault: "is not KEY=VALUE", hint: "a comment begins with #" };
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    return {
-      fault: "the name before = must contain only letters, digits and _, and not begin with a digit",
-      hint: "as in KEY=VALUE",
-    };
-  const value = text.slice(at + 1).trimStart();
-  if (value.includes("\0"))
-    return { fault: `${name} contains a NUL character, which a variable cannot hold`, hint: "remove it" };
-  const quote = value[0];
-  if (quote !== '"' && quote !== "'") return { name, value };
-  if (value.length > 1 && value.endsWith(quote)) return { name, value: value.slice(1, -1) };
-  return { fault: `${name} has an opening quote that is not closed`, hint: `end the line with ${quote}` };
-}
-
-function duplicateFault(name: string): { fault: string; hint: string } {
-  return { fault: `${name} appears twice`, hint: "keep one of them" };
 }
 
 function permissionNote(path: string, written: string): string | undefined {

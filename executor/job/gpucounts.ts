@@ -1,5 +1,6 @@
 import { listGpuGroups } from "../../fleet/gpus/gpugroups.js";
 import type { Node } from "../../fleet/node.js";
+import { GPU_SHARE } from "./gpushare.js";
 import type { Job, ProgramLaunch } from "./job.js";
 import type { JobReader, KeyPath } from "./reader.js";
 
@@ -49,6 +50,8 @@ function checkGpuCount(
   if (gpus > 0 && vendor === "none") report(`${what}, and needs.vendor is none`, "remove one of them");
   if (gpus === 0 && reader.has(["needs", "vram"]))
     report(`${what}, and needs.vram asks for GPU memory`, "remove one of them");
+  if (gpus !== 1 && reader.has(GPU_SHARE))
+    report(`${what}, and needs.gpu_share is ${reader.source.text(GPU_SHARE)}`, "remove one of them");
   if (gpus > 1 && reader.text(["worker"]) === "warm")
     report(`${what}, and a warm worker has one GPU`, "remove worker, or use needs.gpus: 1");
   const most = gpus > 1 && nodes !== undefined ? countMostGpus(nodes, vendor) : undefined;
@@ -102,8 +105,11 @@ export function countGpus(specs: Iterable<ProgramLaunch>): Job["gpuCounts"] {
   return most === 1 ? undefined : { fewest, most };
 }
 
-/** Returns what a slot needs for any chunk of a job: with several GPUs for some chunks, `needs.gpus` is the fewest of them. */
+/**
+ * Returns what a slot needs for any chunk of a job: with several GPUs for some chunks, `needs.gpus` is the fewest of them, and no GPU is
+ * shared.
+ */
 export function needsOfAll(needs: Job["needs"], counts: Job["gpuCounts"]): Job["needs"] {
   if (counts === undefined) return needs;
-  return { ...needs, gpus: counts.fewest > 1 ? counts.fewest : needs.gpus && 1 };
+  return { ...needs, gpus: counts.fewest > 1 ? counts.fewest : needs.gpus && 1, gpuShare: 1 };
 }

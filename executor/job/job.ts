@@ -1,85 +1,19 @@
 import type { FilePosition } from "../../schemas/errors.js";
 import type { UnitPart } from "../../schemas/quantity.js";
+import type { ChunkSpec, Params, ProgramLaunch, StagedFile } from "./chunk.js";
 import type { BuildSpec } from "./project/buildspec.js";
 import type { LaunchFolders, Project } from "./project/project.js";
+import type { JobQueue } from "./queue/jobqueue.js";
 
-/** A file that is staged to nodes: its local path (absolute) and its path relative to the job file. */
-export interface StagedFile {
-  readonly source: string;
-  readonly path: string;
-  /** Its size when the job was loaded; undefined = unknown. */
-  readonly bytes?: number;
-}
-
-/**
- * How a program starts. A script is run as `prefix` (the interpreter's words; "{python}" is the Python of the job's
- * environment, or of the node) and its path; a module as `python -m`. A `nodeScript` lies in the job's directory on the
- * nodes.
- */
-export type Program =
-  | Readonly<{ kind: "module"; module: string }>
-  | Readonly<{ kind: "script"; script: StagedFile; prefix: readonly string[] }>
-  | Readonly<{ kind: "nodeScript"; path: string; prefix: readonly string[] }>
-  | Readonly<{ kind: "command"; command: readonly string[] }>;
-
-/** What one chunk runs. Everything is resolved but `{gpu}`, `{gpus}`, `{out}` and `{cores}`, which depend on the slot. */
-export interface ChunkSpec {
-  readonly program: Program;
-  /** Templates for `renderTemplate(args, {gpu, out, cores})`; literal text is not expanded again. */
-  readonly args: readonly Template[];
-  readonly inputs: readonly StagedFile[];
-  /**
-   * Files, relative to the working directory, which is also `{out}`; in a job with a `directory`, relative to either. A path of a
-   * project may begin with `../`.
-   */
-  readonly outputs: readonly string[];
-  /** Whether what the program prints is an output too. */
-  readonly takesStdout?: boolean;
-  /** Outputs whose names are known when the program has ended; undefined = none. */
-  readonly found?: readonly FoundOutputs[];
-  /** Those of `outputs` that are joined in chunk order: each attempt starts with an empty file. */
-  readonly appended?: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** How many GPUs of one node it needs at once, if several. */
-  readonly gpus?: number;
-  /** Seconds; undefined = no timeout. */
-  readonly timeout?: number;
-  /** How its state is kept for its next attempt; undefined = it has none. */
-  readonly state?: StateSettings;
-  /** Seconds between SIGTERM and SIGKILL; undefined = as long as usual. */
-  readonly grace?: number;
-}
-
-/** How the state of a running chunk is kept. */
-export interface StateSettings {
-  /** Seconds between two copies to this machine while it runs. */
-  readonly every: number;
-  /** The most bytes of all its files. */
-  readonly limit: number;
-}
-
-/**
- * The files that a chunk made or changed below a folder, or those of them that match a glob. Files that were there before it started
- * and are unchanged do not count.
- */
-export interface FoundOutputs {
-  /** As the job writes it: `out/`, `*.srt`. */
-  readonly written: string;
-  /** The folder that they lie in, relative to the working directory; "." is the working directory itself. */
-  readonly base: string;
-  /** A regular expression that their whole paths below `base` match; undefined = all files. */
-  readonly pattern?: string;
-  /** How many parts the paths below `base` have; undefined = any number. */
-  readonly depth?: number;
-  readonly atLeast: number;
-  readonly atMost?: number;
-}
-
-/** A program, and its arguments where they are the same, but for placeholders, in all chunks that start it. */
-export type ProgramLaunch = Pick<ChunkSpec, "program"> & Partial<Pick<ChunkSpec, "args" | "env" | "gpus">>;
-
-/** Text with unfilled placeholders, e.g. ["--seed=", {name: "gpu"}]. */
-export type Template = readonly (string | Readonly<{ name: string }>)[];
+export type {
+  ChunkSpec,
+  FoundOutputs,
+  Program,
+  ProgramLaunch,
+  StagedFile,
+  StateSettings,
+  Template,
+} from "./chunk.js";
 
 /** The piece that is dispatched: units [start, end) of the job. Its id is a safe file name and unique in the job. */
 export interface Chunk {
@@ -92,8 +26,8 @@ export interface Chunk {
   readonly expectedSeconds?: number;
   /** Higher runs first; undefined = the job's priority. */
   readonly priority?: number;
-  /** Parameters of its own, beside those of the job: the keys of a matrix. */
-  readonly params?: Job["params"];
+  /** Parameters of its own, beside those of the job: the keys of a matrix, or `params` of a task of a queue. */
+  readonly params?: Params;
   readonly spec: ChunkSpec;
   /** The slot that computed it first, if it is a recheck: the result is only compared with the first one. */
   readonly firstResult?: Readonly<{ node: string; slot: number }>;
@@ -118,6 +52,8 @@ export interface JobRequirements {
    * says.
    */
   readonly gpus?: number;
+  /** The share of a GPU that a chunk takes: 1, a half, a third and so on; undefined = as the inventory says. */
+  readonly gpuShare?: number;
   /** Bytes of host memory for one chunk. */
   readonly memory?: number;
   /** Threads of one chunk. */
@@ -175,13 +111,18 @@ export interface Job {
   readonly name: string;
   /** What runs: the name under which learned rates are filed. */
   readonly work: string;
-  /** Absolute path of the job file. */
+  /** Absolute path of the job file; of a job that is no file: a name for it in its folder. */
   readonly file: string;
+  /** The JSON text of a job that is no file. */
+  readonly content?: string;
   /** The folder that relative paths in it start from, absolute: its own, unless the step of a pipeline names another one. */
   readonly folder: string;
-  readonly kind: "range" | "tasks" | "matrix" | "shards";
+  readonly kind: "range" | "tasks" | "matrix" | "shards" | "queue";
   readonly first: bigint;
+  /** Of a queue: those of its tasks that were accepted, and not canceled, so far. */
   readonly units: bigint;
+  /** The tasks of a queue; undefined for jobs of other kinds. */
+  readonly queue?: JobQueue;
   /** How units are grouped into chunks; undefined = one unit each (all kinds but ranges). */
   readonly sizing?: Sizing;
   /** Returns the chunk of the units [start, end). Pure. Without `sizing`, end = start + 1. */
@@ -207,9 +148,11 @@ export interface Job {
   readonly gpuCounts?: Readonly<{ fewest: number; most: number }>;
   /** The environment of the inventory that programs run in, and its path on nodes; undefined = the node's own Python. */
   readonly pythonEnv?: Readonly<{ name: string; at: string }>;
-  readonly params: Readonly<Record<string, string | number | bigint | boolean>>;
+  readonly params: Params;
   /** The values that the `limits` of a node may restrict. */
   readonly limitedValues: readonly LimitedValue[];
+  /** The program that is told results, and may stop chunks and add tasks; undefined = there is none. */
+  readonly ask?: readonly string[];
   readonly retry: Readonly<{ attempts: number; backoff: number }>;
   readonly halt: HaltRules;
   /** The committed units with which the job counts as done although chunks failed; undefined = all. */

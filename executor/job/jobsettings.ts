@@ -4,6 +4,7 @@ import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
 import { checkGpuCounts } from "./gpucounts.js";
+import { readGpuShare } from "./gpushare.js";
 import type { Job, JobRequirements } from "./job.js";
 import { isScalar, type JobReader, type KeyPath, type SourceText } from "./reader.js";
 import { readWarmWorkers } from "./warmworker.js";
@@ -29,6 +30,8 @@ const RESERVED_NAMES = [
   "job.yaml",
   "job.json",
   "journal.ndjson",
+  "ask.log",
+  "ask.lock",
   "results",
   "append",
   "state",
@@ -44,6 +47,7 @@ export type JobSettings = Pick<
   | "needs"
   | "pythonEnv"
   | "params"
+  | "ask"
   | "retry"
   | "halt"
   | "limits"
@@ -66,6 +70,7 @@ export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined
     needs: readNeeds(reader, fleet),
     pythonEnv: readPythonEnv(reader, fleet),
     params: readParams(reader),
+    ask: reader.source.get(["ask"]) as readonly string[] | undefined,
     retry: {
       attempts: reader.number(["retry", "attempts"]) ?? 3,
       backoff: readSeconds(reader, ["retry", "backoff"]) ?? 1,
@@ -114,11 +119,13 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
   const nodes = reader.list(["needs", "nodes"]);
   if (fleet !== undefined) checkNodes(reader, nodes ?? [], fleet);
   checkGpuCounts(reader, fleet?.nodes);
+  const gpuShare = readGpuShare(reader);
   return {
     vendor: reader.text(["needs", "vendor"]) as JobRequirements["vendor"],
     model: reader.text(["needs", "model"]),
     vram: readByteCount(reader, ["needs", "vram"]),
-    gpus: reader.number(["needs", "gpus"]),
+    gpus: reader.number(["needs", "gpus"]) ?? (gpuShare && 1),
+    gpuShare,
     memory: readByteCount(reader, ["needs", "memory"]),
     cores: reader.number(["needs", "cores"]),
     nodes: nodes?.map(({ text }) => text),

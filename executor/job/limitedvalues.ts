@@ -3,7 +3,7 @@ import type { LimitedValue } from "./job.js";
 import type { JobReader, KeyPath, SourceText } from "./reader.js";
 
 /**
- * Returns the largest number for each of `names` in the file: a parameter, a matrix key, or literal arguments
+ * Returns the largest number for each of `names` in the file: a matrix key, or a parameter or literal arguments
  * (`--sample-size 450`, `--sample_size=450`) of the job, its tasks, or the entries of a jobs file.
  */
 export function findLimitedValues(reader: JobReader, names: Iterable<string>): LimitedValue[] {
@@ -27,18 +27,19 @@ interface ValueMention {
 }
 
 function* findMentions(reader: JobReader, wanted: Set<string>): Generator<ValueMention> {
-  for (const name of wanted) {
-    const text = reader.text(["params", name]);
-    if (text !== undefined)
-      yield { name, text, what: `params.${name}`, at: () => reader.source.positionOf(["params", name]) };
-    yield* findInMatrix(reader, name);
-  }
+  for (const name of wanted) yield* findInMatrix(reader, name);
   const holders: KeyPath[] = [[], ...reader.items(["tasks"]), ...reader.items(["jobs"])];
-  for (const path of holders)
+  for (const path of holders) {
+    for (const name of wanted) {
+      const at = [...path, "params", name];
+      const text = reader.text(at);
+      if (text !== undefined) yield { name, text, what: `params.${name}`, at: () => reader.source.positionOf(at) };
+    }
     for (const key of ["args", "command"]) {
       const words = reader.list([...path, key]);
       if (words !== undefined) yield* findInArguments(words, wanted);
     }
+  }
 }
 
 /** Yields the values of a matrix key; for a half-open range, its last one. */

@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { join } from "node:path";
 import { listProfiles } from "../../fleet/gpus/gpugroups.js";
 import { embeddedInventory, type Inventory } from "../../fleet/inventory.js";
 import { checkSchema } from "../../schemas/checkschema.js";
@@ -28,6 +28,7 @@ import type { BuildSpec } from "./project/buildspec.js";
 import { describeLeftOutFiles } from "./project/projectnotes.js";
 import { type ProjectSetup, readFolders, readProject, readProjectRoot } from "./project/projectreader.js";
 import { readPublishedFiles } from "./publishedreader.js";
+import { readQueue } from "./queue/queuereader.js";
 import { createRangeSpace } from "./range.js";
 import { JobReader } from "./reader.js";
 import { checkResultKeys, readResults } from "./resultkeys.js";
@@ -69,7 +70,6 @@ export interface JobOptions {
  */
 export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const source = typeof file === "string" ? readSource(file) : file;
-  const path = resolve(source.file);
   const kind = detectFileKind(source);
   if (kind === "inventory" || kind === "pipeline") {
     throw new InvalidFileError([
@@ -81,7 +81,8 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const added = applySetOptions(source, options.set ?? {}, keys);
   if (options.range !== undefined) applyRange(source, options.range);
 
-  const folder = options.folder ?? dirname(path);
+  const folder = options.folder ?? source.folder;
+  const path = source.path ?? join(folder, `${source.file}.json`);
   const reader = new JobReader(source, folder, options.inputOverrides);
   for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
@@ -114,9 +115,13 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
     // Warm workers have other overheads than processes.
     work: `${describeWork(specs, folder)}${settings.warm === undefined ? "" : "-warm"}${describeShape(gpuCounts)}`,
     file: path,
+    ...(source.path === undefined ? { content: source.content } : {}),
     folder,
     kind: schema === "job" ? (source.get(["kind"]) as Job["kind"]) : "tasks",
     ...units,
+    get units() {
+      return space.units;
+    },
     launches: specs,
     ...settings,
     needs: needsOfAll(settings.needs, gpuCounts),
@@ -175,7 +180,12 @@ function limitNames(inventory: Inventory | undefined): Set<string> {
 function readUnitSpace(reader: JobReader, env: Record<string, string>, cache: LoadCache): UnitSpace | undefined {
   const kind = reader.text(["kind"]);
   const placeholders = readPlaceholders(reader, kind);
-  const base = readSpecDraft(reader, [], placeholders, cache, { words: [], args: [], inputs: [], outputs: [], env });
+  const { known } = placeholders;
+  // Tasks have parameters of their own.
+  const isFilledLater = kind === "queue" || kind === "tasks";
+  const filling = isFilledLater ? { known, params: new Map<string, string>() } : placeholders;
+  const base = readSpecDraft(reader, [], filling, cache, { words: [], args: [], inputs: [], outputs: [], env });
+  if (kind === "queue") return readQueue(reader, base, placeholders, cache);
   if (kind === "tasks") return readTasks(reader, base, placeholders, cache);
   // Units are checked even if there is no program, so that all problems are reported together.
   const spec = finishSpec(reader, [], base) ?? toChunkSpec(base, { kind: "command", command: [] });

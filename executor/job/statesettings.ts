@@ -21,14 +21,14 @@ export function readState(
   };
 }
 
-/** Reports args that name the folder of a state that the program does not have. A matrix key of that name means something else. */
+/** Reports args that name the folder of a state that the program does not have. A matrix key or a parameter of that name means something else. */
 export function checkStateArgs(reader: JobReader, path: KeyPath, args: readonly Template[], hasState: boolean): void {
   if (
     hasState ||
     !args.some((template) => template.some((piece) => typeof piece !== "string" && piece.name === "state"))
   )
     return;
-  if (reader.keys(["matrix"]).includes("state")) return;
+  if (["matrix", "params"].some((where) => reader.keys([where]).includes("state"))) return;
   const key = reader.has([...path, "args"]) ? "args" : "command";
   reader.reportAt([...path, key], `${key}: {state} is used, but the job keeps no state`, "add state: true");
 }

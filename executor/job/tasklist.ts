@@ -1,5 +1,5 @@
 import { listStagedFiles, specIdentity } from "./chunkspec.js";
-import type { Chunk, ChunkSpec, Template } from "./job.js";
+import type { Chunk, ChunkSpec, Job, Template } from "./job.js";
 import { fillTemplate } from "./template.js";
 import type { UnitSpace } from "./unitspace.js";
 
@@ -11,10 +11,11 @@ export interface TaskEntry {
   /** The seconds that the job file expects it to take. */
   readonly expectedSeconds?: number;
   readonly priority?: number;
+  readonly params?: Job["params"];
 }
 
 /** What consecutive tasks usually have in common. */
-interface SharedSpec extends Omit<TaskEntry, "id" | "spec">, Omit<ChunkSpec, "args" | "outputs"> {}
+interface SharedSpec extends Omit<TaskEntry, "id" | "spec" | "params">, Omit<ChunkSpec, "args" | "outputs"> {}
 
 /** Args in less memory: a template without placeholders is a string. */
 type PackedArgs = (string | Template)[];
@@ -26,6 +27,7 @@ class StoredTask {
     readonly args: PackedArgs,
     readonly outputs: readonly string[],
     readonly shared: SharedSpec,
+    readonly params: Job["params"] | undefined,
   ) {}
 
   get spec(): ChunkSpec {
@@ -37,7 +39,8 @@ class StoredTask {
 
   /** Returns what determines its results. Created while the identity is stringified: all of them at once would be large. */
   toJSON(): Record<string, unknown> {
-    return { id: this.id, gpu: this.shared.gpu, ...specIdentity(this.spec) };
+    const params = this.params && Object.entries(this.params).map(([name, value]) => [name, `${value}`]);
+    return { id: this.id, gpu: this.shared.gpu, params, ...specIdentity(this.spec) };
   }
 }
 
@@ -58,7 +61,7 @@ export class TaskList {
     const last = this.#tasks.at(-1)?.shared;
     const common = last !== undefined && hasSameSpec(last, task) ? last : sharedSpec(task);
     this.#index.set(id, this.#tasks.length);
-    this.#tasks.push(new StoredTask(id, this.#packed, spec.outputs, common));
+    this.#tasks.push(new StoredTask(id, this.#packed, spec.outputs, common, task.params));
   }
 
   toUnitSpace(): UnitSpace {
@@ -71,7 +74,9 @@ export class TaskList {
     };
     return {
       first: 0n,
-      units: BigInt(tasks.length),
+      get units() {
+        return BigInt(tasks.length);
+      },
       outputs: {
         *[Symbol.iterator]() {
           for (const { outputs, shared } of tasks) yield { ...shared, outputs };
@@ -81,8 +86,18 @@ export class TaskList {
       chunk(start): Chunk {
         const task = tasks[Number(start)];
         if (task === undefined) throw new RangeError(`there is no task ${start}`);
+        const { id, spec, params } = task;
         const { gpu, expectedSeconds, priority } = task.shared;
-        return { id: task.id, spec: task.spec, gpu, expectedSeconds, priority, start, end: start + 1n };
+        return {
+          id,
+          spec,
+          gpu,
+          expectedSeconds,
+          priority,
+          ...(params === undefined ? {} : { params }),
+          start,
+          end: start + 1n,
+        };
       },
       unitsOf(id) {
         const at = index.get(id);

@@ -1,27 +1,41 @@
+import type { Params } from "./chunk.js";
 import { findIdFault } from "./chunkids.js";
 import { readSeconds } from "./jobsettings.js";
 import { OutputRegistry } from "./outputregistry.js";
+import { fillParams, readOwnParams, toTexts } from "./params.js";
 import type { JobReader, KeyPath } from "./reader.js";
 import { listResultPaths } from "./resultpath.js";
 import { finishSpec, type LoadCache, type Placeholders, readSpecDraft, type SpecDraft } from "./specreader.js";
 import { type TaskEntry, TaskList } from "./tasklist.js";
 import type { UnitSpace } from "./unitspace.js";
 
-/** Reads a list of tasks; each inherits from the job what it leaves out. */
+/** Reads a list of tasks; each inherits from the job what it leaves out. `base`: what they inherit, with its parameters unfilled. */
 export function readTasks(reader: JobReader, base: SpecDraft, placeholders: Placeholders, cache: LoadCache): UnitSpace {
   const ids = new IdRegistry(reader);
   const registry = new OutputRegistry();
   const tasks = new TaskList();
+  const params = readOwnParams(reader, [], reader.keys(["params"]));
+  const shared = fillBase(base, params);
   for (const path of reader.items(["tasks"])) {
     const id = readTaskId(reader, [...path, "id"]);
     const isNew = id !== undefined && ids.add(id, [...path, "id"]);
-    const spec = finishSpec(reader, path, readSpecDraft(reader, path, placeholders, cache, base));
+    const own = readOwnParams(reader, path, Object.keys(params));
+    const hasOwn = Object.keys(own).length > 0;
+    const filling = hasOwn ? { known: placeholders.known, params: toTexts({ ...params, ...own }) } : placeholders;
+    const inherited = hasOwn ? fillBase(base, { ...params, ...own }) : shared;
+    const spec = finishSpec(reader, path, readSpecDraft(reader, path, filling, cache, inherited));
     if (spec === undefined || id === undefined) continue;
     const paths = listResultPaths({ kind: "tasks", folders: cache.outputScope }, { id, spec });
     if (isNew) registry.register(reader, id, paths, () => reader.source.positionOf([...path, "outputs"]));
-    tasks.add({ id, spec, gpu: reader.number([...path, "gpu"]), ...readTaskRank(reader, path) });
+    const gpu = reader.number([...path, "gpu"]);
+    tasks.add({ id, spec, gpu, ...(hasOwn ? { params: own } : {}), ...readTaskRank(reader, path) });
   }
   return tasks.toUnitSpace();
+}
+
+/** Returns what tasks with these parameters inherit. */
+function fillBase(base: SpecDraft, params: Params): SpecDraft {
+  return { ...base, words: fillParams(base.words, params), args: fillParams(base.args, params) };
 }
 
 /** Returns the expected seconds and the priority of a task; the job's own `expect` if the task has none. */
@@ -52,7 +66,8 @@ export class IdRegistry {
   }
 }
 
-function readTaskId(reader: JobReader, path: KeyPath): string | undefined {
+/** Returns the id of a task; undefined where it has none. Reports one that cannot name files. */
+export function readTaskId(reader: JobReader, path: KeyPath): string | undefined {
   const id = reader.text(path);
   const fault = id === undefined ? undefined : findIdFault(id);
   if (fault !== undefined) reader.reportAt(path, `the id "${id}" ${fault}`, "the task's log files are named after it");

@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isFileLocked } from "../../fleet/filelock.js";
 import { MusterError } from "../../schemas/errors.js";
-import { isFileLocked } from "../run/record/filelock.js";
+import { describeSystemError } from "../../schemas/systemerror.js";
 import { readEntries } from "../run/record/journal.js";
-import { type RunStatus, readRunStatus } from "../run/record/runstatus.js";
+import { createEmptyStatus, type RunStatus, readRunStatus } from "../run/record/runstatus.js";
 import { rejectSpecialFiles } from "../run/record/specialfiles.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
@@ -38,6 +39,23 @@ export function readAnyRunStatus(path: string, now: number): AnyRunStatus {
     return readPipelineStatus(path, fd, file, now);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Reads the status of several runs. Those that have been removed meanwhile are left out, and those that cannot be read are `damaged`. */
+export function listRunStatuses(paths: readonly string[], now: number): AnyRunStatus[] {
+  return paths.flatMap((path) => readStatusOrNothing(path, now));
+}
+
+function readStatusOrNothing(path: string, now: number): AnyRunStatus[] {
+  try {
+    return [readAnyRunStatus(path, now)];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    const refusal = describeSystemError(error);
+    if (refusal === undefined) throw error;
+    return [{ ...createEmptyStatus(path), state: "damaged", reason: `its journal ${refusal.reason}` }];
   }
 }
 

@@ -3,24 +3,19 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readSync,
   rmSync,
   symlinkSync,
-  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
 import { failpoint } from "../run/failpoint.js";
-import { tryLockFile } from "../run/record/filelock.js";
+import { GroupLock } from "../run/grouplock.js";
 import type { LocatedInput } from "./locateinputs.js";
-import { findLockHolders } from "./lockholders.js";
 import type { StepAction } from "./pipeline.js";
 
 type CommandAction = Extract<StepAction, { kind: "command" }>;
@@ -51,32 +46,31 @@ export type CommandStepResult = { state: "complete" } | { state: "interrupted" }
  */
 export async function runCommand(action: CommandAction, context: CommandContext): Promise<CommandStepResult> {
   const { folder } = context;
-  const lock = openSync(join(folder, "command.lock"), "a+");
+  const lock = await GroupLock.take(lockFile(folder), context.stop);
+  if (lock === undefined) return { state: "interrupted" };
   try {
-    if (!(await lockAfterEarlierAttempt(lock, context.stop))) return { state: "interrupted" };
     return await attemptCommand(action, context, lock);
   } finally {
-    closeSync(lock);
+    lock.close();
   }
 }
 
 /** Ends the processes of a command that an earlier coordinator has left running, if there are any. */
 export async function killLeftoverCommand(folder: string): Promise<void> {
-  const file = join(folder, "command.lock");
-  if (!existsSync(file)) return;
-  const lock = openSync(file, "a+");
-  try {
-    await lockAfterEarlierAttempt(lock, new AbortController().signal);
-  } finally {
-    closeSync(lock);
-  }
+  if (!existsSync(lockFile(folder))) return;
+  const lock = await GroupLock.take(lockFile(folder), new AbortController().signal);
+  lock?.close();
+}
+
+function lockFile(folder: string): string {
+  return join(folder, "command.lock");
 }
 
 /** Every process of the command inherits `lock`, so the lock is held for as long as one of them lives. */
 async function attemptCommand(
   action: CommandAction,
   context: CommandContext,
-  lock: number,
+  lock: GroupLock,
 ): Promise<CommandStepResult> {
   const { folder, inputs } = context;
   for (const name of ["in", "results", "logs"]) rmSync(join(folder, name), { recursive: true, force: true });
@@ -104,7 +98,7 @@ function renderArguments(action: CommandAction, folder: string): string[] {
 async function spawnAndWait(
   action: CommandAction,
   { cwd, folder, stop }: CommandContext,
-  lock: number,
+  lock: GroupLock,
 ): Promise<CommandStepResult> {
   const [program = "", ...args] = renderArguments(action, folder);
   const [out, err] = ["out", "err"].map((name) => openSync(join(folder, "logs", `command.${name}`), "w+")) as [
@@ -113,9 +107,9 @@ async function spawnAndWait(
   ];
   let endedBy: "timeout" | "stop" | undefined;
   try {
-    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock] });
+    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock.fd] });
     failpoint("command-spawned");
-    recordProcess(lock, child.pid);
+    lock.record(child.pid);
     const failure = new Promise<string | undefined>((resolve) => {
       child.on("error", (error: NodeJS.ErrnoException) =>
         resolve(error.code === "ENOENT" ? `there is no program ${program}` : error.message),
@@ -144,34 +138,6 @@ async function spawnAndWait(
   } finally {
     closeSync(out);
     closeSync(err);
-  }
-}
-
-/** Ends an attempt whose coordinator was killed, and takes the lock when it is gone. Returns false where `stop` fires first. */
-async function lockAfterEarlierAttempt(lock: number, stop: AbortSignal): Promise<boolean> {
-  for (let signal: NodeJS.Signals = "SIGTERM"; !tryLockFile(lock); signal = "SIGKILL") {
-    if (stop.aborted) return false;
-    const bytes = Buffer.alloc(100);
-    const [pid, start] = bytes.toString("utf8", 0, readSync(lock, bytes, 0, 100, 0)).split(" ");
-    if (start !== undefined && start === readStartTime(Number(pid))) killGroup(Number(pid), signal);
-    // The coordinator was killed before it could record the process, or only children of the recorded one are left.
-    else for (const group of findLockHolders(lock)) killGroup(group, signal);
-    await sleep(500);
-  }
-  return true;
-}
-
-function recordProcess(lock: number, pid: number | undefined): void {
-  ftruncateSync(lock, 0);
-  if (pid !== undefined) writeSync(lock, `${pid} ${readStartTime(pid)}`);
-}
-
-/** Returns when a process started, in clock ticks since boot. Together with the pid it identifies the process, since pids are reused. */
-function readStartTime(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[19];
-  } catch {
-    return undefined;
   }
 }
 

@@ -11,10 +11,10 @@ import {
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { tryLockFile } from "../../fleet/filelock.js";
 import { MusterError } from "../../schemas/errors.js";
 import { escapeUnsafe } from "../../schemas/escape.js";
 import { explainDiskError } from "../run/record/diskerror.js";
-import { tryLockFile } from "../run/record/filelock.js";
 import { dependenciesOf, type StepSelection, selectSteps } from "./dependencies.js";
 import type { OverlapPolicy, Pipeline } from "./pipeline.js";
 import { hasSameSteps } from "./pipelinedirectory.js";

@@ -8,6 +8,7 @@ import type { RunSummary } from "../run/record/runsummary.js";
 import { runJob } from "../run/run.js";
 import { FailureGroups } from "../schedule/halting/failuregroups.js";
 import { runCommand } from "./commandstep.js";
+import { feedQueue } from "./feedqueue.js";
 import { locateInputs } from "./locateinputs.js";
 import type { JobAction, PipelineStep, StepAction } from "./pipeline.js";
 import type { PipelineContext, PipelineObserver, PlaybookRunner, StepOutcome } from "./stepcontext.js";
@@ -64,7 +65,7 @@ async function prepareJob(
   // All others have been checked before the pipeline began.
   if (action.source.kind === "output" || step.name.includes("/")) playbooks.checkJob(job, step.name);
   const fingerprint = await fingerprintJob(job, folder);
-  return { fingerprint, execute: () => executeJob(context, job, step.name, playbooks, observer) };
+  return { fingerprint, execute: () => executeJob(context, job, step, action, playbooks, observer) };
 }
 
 /** Writes the results of a job without chunks: none. */
@@ -75,16 +76,19 @@ function completeWithoutJobs(folder: string): StepOutcome {
 }
 
 async function executeJob(
-  { path, inventory, nodes, adopt, stop }: PipelineContext,
+  context: PipelineContext,
   job: Job,
-  step: string,
+  step: PipelineStep,
+  action: JobAction,
   playbooks: PlaybookRunner,
   pipelineObserver: PipelineObserver,
 ): Promise<StepOutcome> {
-  const folder = join(path, step);
+  const { path, inventory, nodes, adopt, stop } = context;
+  const folder = join(path, step.name);
   // A folder without a journal is left from a coordinator that was killed while it reused earlier results.
   if (!existsSync(join(folder, "journal.ndjson"))) rmSync(folder, { recursive: true, force: true });
-  const observer = pipelineObserver.job(step);
+  if (action.tasks !== undefined) await feedQueue(context, { path: folder, job }, action.tasks);
+  const observer = pipelineObserver.job(step.name);
   try {
     const { summary } = await runJob(job, nodes, {
       out: folder,
@@ -96,6 +100,7 @@ async function executeJob(
       observer,
       ratesFile: ratesFilePath(inventory.file),
       verifyNode: await playbooks.createInspection(job),
+      healing: playbooks.createHealing(),
     });
     return toStepOutcome(summary);
   } finally {
@@ -116,8 +121,8 @@ function describeFailures({ chunks, failures, failureGroups }: RunSummary): stri
 }
 
 function toStepOutcome(summary: RunSummary): StepOutcome {
-  const { chunks, nodes, leftovers, state, enough, units } = summary;
-  const run = { chunks, nodes, leftovers };
+  const { chunks, nodes, leftovers, usage, state, enough, units } = summary;
+  const run = { chunks, nodes, leftovers, ...(usage === undefined ? {} : { usage }) };
   switch (state) {
     case "complete":
       return { state, run };

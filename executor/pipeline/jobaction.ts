@@ -39,6 +39,7 @@ export function readJobAction(reader: JobReader, step: string, context: StepRead
       (source.kind === "output" ? reader.folder : undefined),
     set: { ...reader.texts([...at, "set"]), ...context.set },
     range: readRange(reader, [...at, "range"]),
+    tasks: readFileReference(reader, [...at, "tasks"]),
     enough: readEnough(reader, [...at, "enough"], `steps.${step}.enough`),
     position: reader.source.positionOf([...at, "job"]),
   };
@@ -64,7 +65,7 @@ function listRepeatedActions(action: JobAction, { each, inputs }: StepReadContex
 function loadLocalJob(
   reader: JobReader,
   step: string,
-  { source, set, range, enough, folder }: JobAction,
+  { source, set, range, enough, folder, tasks }: JobAction,
   context: StepReadContext,
 ): Job | undefined {
   const at = ["steps", step];
@@ -76,6 +77,12 @@ function loadLocalJob(
   const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
   const job = loadOrReport(reader, [...at, "set"], () => loadJob(source.path, options));
   if (job === undefined) return undefined;
+  if (tasks !== undefined && job.queue === undefined)
+    reader.reportAt(
+      [...at, "tasks"],
+      `steps.${step}.tasks: its job is of kind ${job.kind}`,
+      "only a queue takes tasks",
+    );
   for (const path of inputOverrides.listUnused())
     reader.report(
       reader.source.positionOfKey([...at, "inputs", path]),

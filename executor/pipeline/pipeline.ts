@@ -1,8 +1,9 @@
+import type { NotificationTarget } from "../../fleet/notificationtarget.js";
 import type { FilePosition } from "../../schemas/errors.js";
 import type { CronSchedule } from "../cron/expression.js";
 import type { Enough } from "../job/enough.js";
 import type { Job, Template } from "../job/job.js";
-import type { NotificationEvent, NotificationTarget } from "./notificationconfig.js";
+import type { NotificationEvent } from "./notificationconfig.js";
 
 /** A pipeline that has been loaded and checked. */
 export interface Pipeline {
@@ -74,6 +75,8 @@ export interface JobAction {
   set: Record<string, string>;
   range?: [bigint, bigint];
   enough?: Enough;
+  /** The file with the tasks of its queue; undefined = there is no queue, or others add its tasks. */
+  tasks?: FileReference;
   /**
    * The job as it was loaded for checking, while inputs from other steps did not exist yet: in a step with `each`, with the first
    * value. Undefined where a step makes it.

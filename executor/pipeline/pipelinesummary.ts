@@ -24,7 +24,7 @@ export interface StepSummary {
   /** For a step without results: the exit status that the same work would have had as a command of its own. */
   exit?: number;
   /** For a job that ran, or was found complete, in this session. */
-  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers">;
+  run?: Pick<RunSummary, "chunks" | "nodes" | "leftovers" | "usage">;
   /** For a step with `each`, if this run has executed it: its repetitions, named `STEP/FOLDER`. */
   repetitions?: StepSummary[];
   /** For a verify or provision: every node and resource, as in `verify --json`. */

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isFileLocked } from "../run/record/filelock.js";
+import { isFileLocked } from "../../fleet/filelock.js";
 import { listScheduledRuns, scheduledRunsFolder } from "./cronlock.js";
 import type { Pipeline, RetentionPolicy } from "./pipeline.js";
 import { isRunOf, replayPipeline } from "./previousruns.js";

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import pRetry, { AbortError } from "p-retry";
 import { killGroup } from "../../fleet/killgroup.js";
+import type { NotificationTarget, SecretSource } from "../../fleet/notificationtarget.js";
 import { MusterError } from "../../schemas/errors.js";
 import { formatJson } from "../../schemas/escape.js";
-import type { NotificationEvent, NotificationTarget, SecretSource } from "./notificationconfig.js";
+import type { NotificationEvent } from "./notificationconfig.js";
 import type { PipelineSummary } from "./pipelinesummary.js";
 
 /** The delay doubles with each retry of a webhook. */
@@ -43,12 +44,12 @@ function describeTarget(target: NotificationTarget): string {
   const { address } = target;
   if (address.in === "environment") return `to the webhook in $${address.name}`;
   if (address.in === "file") return `to the webhook in ${address.path}`;
-  return URL.canParse(address.text) ? `to ${new URL(address.text).host}` : "to the webhook in the pipeline";
+  return URL.canParse(address.text) ? `to ${new URL(address.text).host}` : "to the webhook";
 }
 
 /** Returns a secret. Throws SECRET (65), without its text, where it is missing. */
 function resolveSecret(secret: SecretSource): string {
-  if (secret.in === "pipeline") return secret.text;
+  if (secret.in === "config") return secret.text;
   if (secret.in === "environment") {
     const value = process.env[secret.name];
     if (value) return value;

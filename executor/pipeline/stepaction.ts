@@ -19,6 +19,7 @@ const KINDS_BY_KEY: Record<string, ActionKind[]> = {
   range: ["job"],
   folder: ["job"],
   enough: ["job"],
+  tasks: ["job"],
   each: ["job", "command"],
   inputs: ["job", "command"],
   when: ["job", "command"],

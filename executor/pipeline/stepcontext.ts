@@ -2,6 +2,7 @@ import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
 import type { Job } from "../job/job.js";
 import type { RunSummary } from "../run/record/runsummary.js";
+import type { RunHealing } from "../run/runhealing.js";
 import type { RunObserver } from "../run/runobserver.js";
 import type { VerifyNode } from "../run/verifynode.js";
 import type { Pipeline } from "./pipeline.js";
@@ -41,6 +42,8 @@ export interface PlaybookRunner {
   checkJob(job: Job, step: string): void;
   /** Returns the inspection of nodes that a job needs; undefined for a job that needs no playbooks. */
   createInspection(job: Job): Promise<VerifyNode | undefined>;
+  /** Returns what a job needs to heal nodes; undefined where the inventory does not ask for it. */
+  createHealing(): RunHealing | undefined;
   /** Runs a step that provisions or verifies nodes. */
   run(kind: "provision" | "verify", names: string[], nodes: Node[], step: string): Promise<StepOutcome>;
 }

@@ -8,7 +8,7 @@ import type { EachValues, PipelineStep, StepFile, StepInput } from "./pipeline.j
 import { resolveStepOutput } from "./stepoutputs.js";
 
 /** Keys of a step that may name an output of another one. */
-const REFERENCE_KEYS = [["job"], ["each", "lines"]];
+const REFERENCE_KEYS = [["job"], ["tasks"], ["each", "lines"]];
 
 /** The dependencies, inputs and values of a step, before its action is read. */
 interface StepDraft {
@@ -84,6 +84,8 @@ export function resolveOutputs(reader: JobReader, step: PipelineStep, steps: Pip
   const { action, each } = step;
   if (action.kind === "job" && action.source.kind === "output")
     resolveOutput(reader, [...at, "job"], step, action.source, steps);
+  if (action.kind === "job" && action.tasks?.kind === "output")
+    resolveOutput(reader, [...at, "tasks"], step, action.tasks, steps);
   if (each?.kind === "lines")
     resolveOutput(reader, [...at, "each", "lines"], { ...step, each: undefined }, each.output, steps);
 }

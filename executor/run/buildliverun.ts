@@ -13,9 +13,12 @@ import {
   type LiveNode,
   type LiveRun,
   type LiveSlot,
+  type LiveUsage,
   MAX_LIVE_NODES,
   MAX_LIVE_SLOTS,
 } from "./record/liverun.js";
+import type { GpuUsage } from "./record/usagesums.js";
+import type { ReportedValues } from "./reportedvalues.js";
 import { WallClock } from "./wallclock.js";
 
 /** What a live view is made from. */
@@ -24,13 +27,14 @@ export interface LiveSources {
   workers: readonly NodeWorker[];
   counters: RunCounters;
   progress: AttemptProgress;
+  values: ReportedValues;
   clock: WallClock;
 }
 
 /** Returns a function that returns what the run of a coordinator does now. */
-export function createLiveSource({ scheduler, workers, counters, progress }: Coordinator): () => LiveRun {
+export function createLiveSource({ scheduler, workers, counters, progress, values }: Coordinator): () => LiveRun {
   const clock = new WallClock();
-  return () => buildLiveRun({ schedule: scheduler.view, workers, counters, progress, clock });
+  return () => buildLiveRun({ schedule: scheduler.view, workers, counters, progress, values, clock });
 }
 
 /** The attempts in flight, by slot. */
@@ -45,17 +49,27 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
   const { job } = counters;
   clock.update();
   const load = collectLoad(sources);
+  const addresses = new Map(workers.map(({ node, slotMonitor }) => [node.name, slotMonitor.addresses]));
   const slots: LiveSlot[] = [];
   const drained = new Map<string, string>();
   let slotCount = 0;
   for (const slot of schedule.slots()) {
     if (slot.health.drained !== undefined) drained.set(slot.node, slot.health.drained);
-    if (++slotCount <= MAX_LIVE_SLOTS) slots.push(describeSlot(slot, load.bySlot.get(slot.key), sources));
+    if (++slotCount <= MAX_LIVE_SLOTS) {
+      const pci = addresses.get(slot.node)?.get(slot.slot);
+      slots.push({ ...describeSlot(slot, load.bySlot.get(slot.key), sources), ...(pci === undefined ? {} : { pci }) });
+    }
   }
   const units = job.units - counters.units - counters.failedUnits - load.units;
   const perUnit = schedule.secondsPerUnit();
   const overhead = schedule.costlyOverhead;
-  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => describeNode(worker, counters, load.byNode, drained));
+  const prices = new Map(workers.map(({ node }) => [node.name, node.pricePerKwh]));
+  const usage = counters.usage.summarize((node) => prices.get(node));
+  const used = new Map(usage?.nodes.map((one) => [one.node, one]));
+  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => ({
+    ...describeNode(worker, counters, load.byNode, drained),
+    ...describeUsage(used.get(worker.node.name)),
+  }));
   const omitted = { nodes: workers.length - nodes.length, slots: slotCount - slots.length };
   return {
     version: LIVE_VERSION,
@@ -66,7 +80,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     host: hostname(),
     since: clock.toIso(counters.began / 1000),
     written: new Date().toISOString(),
-    chunks: { done: counters.chunks, failed: counters.failed },
+    chunks: counters.outcomes,
     units: { done: `${counters.units}`, session: `${sumUnits(counters)}`, total: `${job.units}` },
     waiting: {
       units: `${units > 0n ? units : 0n}`,
@@ -76,10 +90,12 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
           ? {}
           : { seconds: roundSeconds(Number(units) * perUnit) }),
     },
+    ...(job.queue === undefined ? {} : { queue: job.queue.isOpen ? "open" : "closed" }),
     running: load.running,
     usableSlots: schedule.usableSlots,
     collecting: load.collecting,
     ...(overhead === undefined ? {} : { overhead }),
+    ...describeUsage(usage),
     nodes,
     slots,
     ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),
@@ -87,7 +103,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
 }
 
 /** Groups the attempts in flight by slot, counts them, and forgets the progress of those that have ended. */
-function collectLoad({ schedule, progress }: LiveSources) {
+function collectLoad({ schedule, progress, values }: LiveSources) {
   const bySlot = new Map<string, SlotLoad>();
   const byNode = new Map<string, number>();
   let [running, collecting, units] = [0, 0, 0n];
@@ -115,6 +131,7 @@ function collectLoad({ schedule, progress }: LiveSources) {
     }
   }
   progress.prune();
+  values.prune();
   return { bySlot, byNode, running, collecting, units };
 }
 
@@ -142,11 +159,12 @@ function findReason({ broken, health, holder, isMemoryShort, home }: SlotState):
   return broken ?? drained ?? health.sick?.reason ?? health.quarantine?.reason;
 }
 
-function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock }: LiveSources): LiveAttempt {
+function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, values, clock }: LiveSources): LiveAttempt {
   const { attempt, since, speculativeCopy, preemptedBy } = inFlight;
   const { number, chunk } = attempt;
   const expected = schedule.expectedSeconds(inFlight);
   const reported = progress.find(attempt);
+  const value = values.find(attempt.id).at(-1);
   const text = preemptedBy === undefined ? reported?.text : `ends for run ${preemptedBy}`;
   return {
     chunk: chunk.id,
@@ -159,6 +177,7 @@ function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, clock 
       ? {}
       : { progress: Number(reported.share.toFixed(4)), progressAt: clock.toIso(reported.at) }),
     ...(reported?.units === undefined ? {} : { unitsDone: `${reported.units}` }),
+    ...(value === undefined ? {} : { value: { step: value[0], value: value[1] } }),
     ...(text === undefined ? {} : { text }),
     ...(preemptedBy === undefined ? {} : { preemptedBy }),
     ...(speculativeCopy === undefined && chunk.firstResult === undefined ? {} : { isCopy: true }),
@@ -182,12 +201,18 @@ function describeNode(
     slots: worker.slots.length,
     running: running.get(name) ?? 0,
     disabledSlots: [...disabledSlots.values()].filter(({ back }) => !back).length,
-    memoryWaitingSlots: worker.memoryWaitingSlots,
+    memoryWaitingSlots: worker.slotMonitor.memoryWaitingSlots,
     ...(drained === undefined ? {} : { drained }),
     chunks,
     units: `${units}`,
     failedAttempts,
   };
+}
+
+function describeUsage(usage: GpuUsage | undefined): { usage?: LiveUsage } {
+  if (usage === undefined) return {};
+  const { wattHours, unitsPerWattHour, cost, throttled, idleSeconds } = usage;
+  return { usage: { wattHours, unitsPerWattHour, cost, throttled, idleSeconds } };
 }
 
 function sumUnits({ nodes }: RunCounters): bigint {

@@ -3,6 +3,7 @@ import { resolveWithin } from "../../fleet/rejectonabort.js";
 import type { Job } from "../job/job.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { NodeWorker } from "./node/nodeworker.js";
+import { isReachable } from "./node/reconnectpolicy.js";
 import type { Journal } from "./record/journal.js";
 import type { CloseEntry } from "./record/journalentry.js";
 import { isSameNode, type Leftover } from "./record/leftovers.js";
@@ -125,7 +126,7 @@ function listLeftovers(workers: NodeWorker[], { earlierLeftovers, inventory }: C
 
 function isCleanableNow(leftover: Leftover, workers: NodeWorker[]): boolean {
   const worker = workers.find(({ node }) => isSameNode(leftover, node));
-  return worker === undefined || worker.isReachable;
+  return worker === undefined || isReachable(worker);
 }
 
 /** Cleans a node as `cleanNode` does; a node that takes longer than CLEAN_NODE_TIMEOUT_SECONDS counts as failed. */

@@ -4,9 +4,10 @@ import { parseRangeId } from "../job/chunkids.js";
 import type { Chunk, Job } from "../job/job.js";
 import type { Failure } from "../schedule/events.js";
 import { type JudgedSlot, judgeSlots } from "./placementrules.js";
-import { type ChunkAttempt, listChunkAttempts } from "./record/chunkattempts.js";
+import { type ChunkAttempt, listChunkAttempts, ON_REQUEST } from "./record/chunkattempts.js";
 import { loadRecordedJob } from "./record/recordedjob.js";
-import { replayRun } from "./record/replay.js";
+import { type RunReplay, replayRun } from "./record/replay.js";
+import { readQueue } from "./record/rundir.js";
 import { readRunHistory } from "./record/runhistory.js";
 import type { RunStatus } from "./record/runstatus.js";
 
@@ -15,7 +16,7 @@ export interface ChunkExplanation {
   run: string;
   chunk: string;
   /** `waiting`: no slot has it, or it is queued behind another chunk. `unfinished`: the same in a run that does not run. */
-  state: "done" | "running" | "waiting" | "failed" | "unfinished";
+  state: "done" | "stopped" | "running" | "waiting" | "failed" | "unfinished" | "canceled";
   runState: RunStatus["state"];
   attempts: ChunkAttempt[];
   /** Why it will not be tried again in this session. */
@@ -47,7 +48,10 @@ export async function explainChunk(
   const chunk = findChunk(word, job, isRange, attempts);
   if (chunk === undefined && failure === undefined) return undefined;
   const id = attempts.at(-1)?.chunk ?? failure?.chunk ?? chunk?.id ?? word;
-  const state = judgeState(status, attempts, failure);
+  const units = job?.unitsOf(id);
+  const isCanceled = units !== undefined && replay.canceledUnits.overlaps(...units);
+  const isStopped = history.unstartedStops.includes(id);
+  const state = isCanceled ? "canceled" : isStopped ? "stopped" : judgeState(status, attempts, failure);
   const isOpen = status.live !== undefined && (state === "running" || state === "waiting");
   const nodes = inventory?.nodes ?? [];
   const facts = { job, chunk: { id, gpu: chunk?.gpu }, nodes, isSelected: matchesAnyPattern, attempts };
@@ -57,7 +61,7 @@ export async function explainChunk(
     state,
     runState: status.state,
     attempts,
-    ...(failure === undefined || state === "done" ? {} : { failure }),
+    ...(failure === undefined || state === "done" || state === "stopped" ? {} : { failure }),
     ...(isOpen ? { slots: judgeSlots({ ...facts, live: status.live! }) } : {}),
     ...(isOpen && jobError !== undefined ? { jobError } : {}),
   };
@@ -68,14 +72,18 @@ type LoadedParts = { job?: Job; inventory?: Inventory; error?: string };
 /** Loads what rules need. A run can be explained without it, where its files are gone. */
 async function loadInventoryAndJob(
   path: string,
-  { header, nodes }: ReturnType<typeof replayRun>,
+  replay: RunReplay,
   findInventory: (recorded: string) => Inventory,
 ): Promise<LoadedParts> {
+  const { header, nodes } = replay;
   const recorded = [...nodes.keys()].at(-1);
   let inventory: Inventory | undefined;
   try {
     inventory = findInventory(recorded ?? "local");
-    return { inventory, ...(header === undefined ? {} : { job: await loadRecordedJob(path, header, inventory) }) };
+    if (header === undefined) return { inventory };
+    const job = await loadRecordedJob(path, header, inventory);
+    readQueue(path, job, new Map(), replay);
+    return { inventory, job };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...(inventory === undefined ? {} : { inventory }), error: error.message };
@@ -102,7 +110,10 @@ function findChunk(
   const last = attempts.at(-1);
   const units = isRange && /^\d{1,400}$/.test(word) ? oneUnit(BigInt(word)) : job?.unitsOf(word);
   const isInJob =
-    job !== undefined && units !== undefined && units[0] >= job.first && units[1] <= job.first + job.units;
+    job !== undefined &&
+    units !== undefined &&
+    units[0] >= job.first &&
+    units[1] <= job.first + (job.queue?.accepted ?? job.units);
   const chunk = isInJob ? job.chunk(...units) : undefined;
   return last === undefined ? chunk : { id: last.chunk, gpu: chunk?.gpu };
 }
@@ -117,6 +128,7 @@ function judgeState(
   failure: Failure | undefined,
 ): ChunkExplanation["state"] {
   if (attempts.some((one) => one.state === "done")) return "done";
+  if (attempts.some((one) => one.state === "stopped" && one.reason === ON_REQUEST)) return "stopped";
   if (attempts.some((one) => one.state === "running")) return "running";
   if (failure !== undefined) return "failed";
   return state === "running" ? "waiting" : "unfinished";

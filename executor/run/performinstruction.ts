@@ -27,7 +27,7 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
       return;
     case "drop":
-      reports.reportSuperseded(instruction.node, instruction.id);
+      reports.reportSuperseded(instruction.node, instruction.id, instruction.isCanceled ? "canceled" : "superseded");
       workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
       return collector.discardHeld(instruction.id);
     case "commit":
@@ -35,8 +35,11 @@ export function performInstruction(instruction: Instruction, targets: Instructio
     case "withdraw":
     case "evict":
     case "split":
+    case "stop":
       workersByName.get(instruction.node)?.send(toCommand(instruction));
       return;
+    case "commit-stopped":
+      return collector.commitStopped(instruction.chunk, instruction.number);
     case "quarantine":
     case "release":
       return reports.reportQuarantine(workersByName.get(instruction.node)!, instruction);
@@ -48,6 +51,8 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       return reports.reportFailedAttempt(instruction.failure);
     case "give-up":
       return reports.reportFailedChunk(instruction.failure);
+    case "cancel":
+      return reports.reportCanceledTask(instruction.chunk);
     case "skip-recheck":
       return reports.reportSkippedRecheck(instruction.failure);
     case "wake":
@@ -62,12 +67,14 @@ export function performInstruction(instruction: Instruction, targets: Instructio
 }
 
 /** Returns the command that carries out an instruction about attempts that an agent has. */
-function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" }>): AgentCommand {
+function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" | "stop" }>): AgentCommand {
   switch (instruction.do) {
     case "withdraw":
       return { op: "withdraw", ids: [...instruction.ids] };
     case "evict":
       return { op: "cancel", ids: [...instruction.ids] };
+    case "stop":
+      return { op: "cancel", ids: [...instruction.ids], keep: true };
     case "split":
       return { op: "split", id: instruction.id, share: instruction.share };
     default:

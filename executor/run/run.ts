@@ -7,15 +7,19 @@ import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
+import type { Asker } from "./ask/asker.js";
+import { createAsker } from "./ask/createasker.js";
 import { createLiveSource } from "./buildliverun.js";
 import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebudget.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
 import { DrainWatch } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
+import { HealWatch } from "./healwatch.js";
 import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { PreemptedChunks } from "./preemptedchunks.js";
+import { QueueWatch } from "./queue/queuewatch.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
@@ -28,6 +32,8 @@ import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
 import { findFreshRun, resolveRunPath } from "./record/runlock.js";
 import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
 import { Rechecks } from "./results/rechecks.js";
+import type { RunEnd } from "./runend.js";
+import type { RunHealing } from "./runhealing.js";
 import type { RunObserver } from "./runobserver.js";
 import type { VerifyNode } from "./verifynode.js";
 
@@ -38,8 +44,10 @@ export interface RunOptions {
   adopt: boolean;
   /** The value of `-i` that finds these nodes again: an absolute path, or "local". */
   inventory: string;
-  /** Fires when the run should be interrupted; the agents keep running. */
+  /** Fires when the run should be stopped. */
   stopSignal: AbortSignal;
+  /** How the run ends then. Default: it is interrupted, and the agents keep running. */
+  stopEnd?: RunEnd;
   /** Whether names, tags and globs select a node. */
   isSelected: (node: Node, patterns: readonly string[]) => boolean;
   observer: RunObserver;
@@ -47,6 +55,8 @@ export interface RunOptions {
   ratesFile: string | undefined;
   /** Verifies every node before its first chunk; undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
+  /** Heals nodes; undefined where the inventory does not ask for it. */
+  healing: RunHealing | undefined;
 }
 
 /** The result of a run. `wasComplete`: it was complete before, so nothing was done. */
@@ -80,7 +90,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     adopt: options.adopt,
   });
   let live: LiveFile | undefined;
+  let queue: QueueWatch | undefined;
+  let asker: Asker | undefined;
   let drains: DrainWatch | undefined;
+  let healing: HealWatch | undefined;
   try {
     const newer = options.out === undefined && !options.fresh ? findFreshRun(directory.path) : undefined;
     if (newer !== undefined) options.observer.notice(describeFreshRun(newer));
@@ -133,17 +146,34 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await directory.journal.flush();
     live = new LiveFile(directory.path, createLiveSource(coordinator));
     observer.runStarted(live, directory.path, leftOut);
+    if (directory.queue !== undefined) {
+      const { follower, changes } = directory.queue;
+      queue = new QueueWatch({ path: directory.path, job }, follower, coordinator, directory.replay);
+      queue.start(changes);
+    }
+    asker = createAsker(job, directory, coordinator, (message) => observer.notice(message));
+    asker?.start();
     drains = new DrainWatch(drainsFile, coordinator, observer);
     drains.start();
-    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal), () => coordinator.learned());
+    healing = new HealWatch(options.healing, coordinator, run, observer);
+    healing.start();
+    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal, options.stopEnd), () =>
+      coordinator.learned(),
+    );
+    queue?.stop();
     drains.stop();
+    await asker?.stop(end.state === "complete" || end.state === "partial");
+    await healing.stop();
     const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error, directory.results.path);
   } finally {
+    queue?.stop();
+    await asker?.stop(false);
     drains?.stop();
+    await healing?.stop();
     live?.close();
     directory.close();
   }

@@ -1,8 +1,12 @@
 import { adviseOnSickGpu } from "../../fleet/gpus/gpuadvice.js";
+import type { HealStep } from "../../fleet/healing/healcontext.js";
+import type { Chunk } from "../job/job.js";
 import type { Attempt, Failure, Instruction } from "../schedule/events.js";
 import { findSlotProfile } from "../schedule/slots/gpukinds.js";
 import { formatSlots } from "../schedule/slots/groupbyreason.js";
-import type { DoneMessage } from "./agent/protocol.js";
+import type { DoneMessage, IdleMessage } from "./agent/protocol.js";
+import type { ChunkEvents } from "./chunkevents.js";
+import { describeIdleGpu } from "./describeidlegpu.js";
 import { FailureHints } from "./failurehints.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { SlotEvent } from "./node/slotmonitor.js";
@@ -18,6 +22,7 @@ import type { RunObserver } from "./runobserver.js";
 /** Where the events of a run are recorded. */
 export interface RunRecords {
   observer: RunObserver;
+  chunkEvents: ChunkEvents;
   counters: RunCounters;
   eventLog: EventLog;
   journal: Journal;
@@ -71,6 +76,12 @@ export class RunReports {
     if (done.preempted !== undefined) preempted.record(attempt.chunk.id, done.preempted.saved);
   }
 
+  /** Reports that a GPU of `worker`'s node computes nothing while an attempt on it goes on. */
+  reportIdleGpu(worker: NodeWorker, attempt: Attempt, { pci, seconds }: IdleMessage): void {
+    this.records.eventLog.recordIdleGpu(attempt, pci, seconds);
+    this.records.observer.nodeWarning(worker, describeIdleGpu(pci, seconds, attempt.chunk.id));
+  }
+
   /** Reports that an attempt on `worker`'s node is being ended for a run of higher priority. */
   reportPreempted(worker: NodeWorker, { chunk, slot, slots }: Attempt, run: string): void {
     const place = slots === undefined ? `slot ${slot}` : formatSlots(slots);
@@ -78,11 +89,19 @@ export class RunReports {
     this.records.observer.nodeWarning(worker, text);
   }
 
-  /** Reports that an attempt is stopped because another attempt has its chunk. */
-  reportSuperseded(node: string, id: string): void {
+  /** Reports that an attempt is stopped because another attempt has its chunk, or because its task is canceled. */
+  reportSuperseded(node: string, id: string, why: "superseded" | "canceled"): void {
     const { counters, eventLog } = this.records;
-    counters.dropped++;
-    counters.discardedSeconds += eventLog.recordSuperseded(node, id);
+    if (why === "superseded") counters.dropped++;
+    counters.discardedSeconds += eventLog.recordSuperseded(node, id, why);
+  }
+
+  /** Reports a task of a queue that is canceled. */
+  reportCanceledTask({ id, start, end }: Chunk): void {
+    const { counters, eventLog, chunkEvents } = this.records;
+    eventLog.recordCanceledTask(id, start, end);
+    counters.countCanceled();
+    chunkEvents.emit("canceled", id);
   }
 
   /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */
@@ -100,6 +119,14 @@ export class RunReports {
     }
   }
 
+  /** Reports a step of the healing of `worker`'s node. */
+  reportHealStep(worker: NodeWorker, step: HealStep): void {
+    const { counters, eventLog, observer } = this.records;
+    if (step.step === "healed" || step.step === "failed") counters.countHealing(step.node, step.step);
+    eventLog.recordHealStep(step);
+    observer.nodeWarning(worker, step.text);
+  }
+
   /** Records what runs when the session ends. */
   recordSessionEnd(): void {
     this.records.eventLog.recordSessionEnd();
@@ -107,10 +134,15 @@ export class RunReports {
 
   /** Reports an attempt that failed; its chunk may be tried again. */
   reportFailedAttempt(failure: Failure): void {
-    const { counters, eventLog, observer } = this.records;
+    this.recordFailedAttempt(failure);
+    this.records.observer.attemptFailed(failure);
+  }
+
+  /** Counts and records an attempt that failed, without showing it. */
+  recordFailedAttempt(failure: Failure): void {
+    const { counters, eventLog } = this.records;
     counters.countFailedAttempt(failure);
     eventLog.recordFailedAttempt(failure);
-    observer.attemptFailed(failure);
   }
 
   /** Reports which keys of the job bring along what a failed attempt lacked, each once. */
@@ -127,6 +159,7 @@ export class RunReports {
     const { counters, journal, observer } = this.records;
     journal.add({ e: "failed", failure });
     counters.countFailedChunk(failure);
+    this.records.chunkEvents.emit("failed", failure);
     observer.chunkFailed(failure);
   }
 
@@ -163,8 +196,7 @@ export class RunReports {
     switch (event.type) {
       case "slotSick":
         if (event.isNew) this.reportDisabled(worker, event.slot, event.reason);
-        if (event.lasting && counters.markNeedsReboot(name, event.slot))
-          observer.nodeWarning(worker, `slot ${event.slot} stays sick: reboot ${name}`);
+        if (event.lasting && counters.markNeedsReboot(name, event.slot)) this.reportLasting(worker, event.slot);
         return;
       case "slotRecovered":
         return this.reportEnabled(worker, event.slot);
@@ -190,16 +222,51 @@ export class RunReports {
     observer.nodeWarning(worker, `slot ${slot} gets no work for ${instruction.seconds} s: ${instruction.reason}`);
   }
 
+  /** Slots that share a sick GPU are disabled one after another; the first one speaks for all of them. */
   private reportDisabled(worker: NodeWorker, slot: number, reason: string): void {
-    this.records.counters.disableSlot(worker.node.name, slot, reason);
+    const { counters, observer } = this.records;
+    const sharers = reason.startsWith("GPU ") ? findSharers(worker, slot) : [slot];
+    const { disabledSlots } = counters.forNode(worker.node.name);
+    const isReported = sharers.some((one) => one !== slot && disabledSlots.get(one)?.back === false);
+    counters.disableSlot(worker.node.name, slot, reason);
+    if (isReported) return;
     const advice = reason.startsWith("GPU ") ? adviceFor(worker, slot, reason) : "";
-    this.records.observer.nodeWarning(worker, `slot ${slot} is disabled: ${reason}${advice}`);
+    observer.nodeWarning(worker, `${formatSlots(sharers)} ${isOrAre(sharers)} disabled: ${reason}${advice}`);
   }
 
+  /** The last of the slots that share a GPU speaks for all of them. */
   private reportEnabled(worker: NodeWorker, slot: number): void {
-    this.records.counters.enableSlot(worker.node.name, slot);
-    this.records.observer.nodeWarning(worker, `slot ${slot} is enabled again`);
+    const { counters, observer } = this.records;
+    const { disabledSlots } = counters.forNode(worker.node.name);
+    const reason = disabledSlots.get(slot)?.reason;
+    const sharers = findSharers(worker, slot).filter((one) => disabledSlots.get(one)?.reason === reason);
+    counters.enableSlot(worker.node.name, slot);
+    if (sharers.some((one) => disabledSlots.get(one)?.back === false)) return;
+    const slots = sharers.length === 0 ? [slot] : sharers;
+    observer.nodeWarning(worker, `${formatSlots(slots)} ${isOrAre(slots)} enabled again`);
   }
+
+  private reportLasting(worker: NodeWorker, slot: number): void {
+    const { counters, observer } = this.records;
+    const { name } = worker.node;
+    const { disabledSlots } = counters.forNode(name);
+    const sharers = findSharers(worker, slot);
+    if (sharers.some((one) => one !== slot && disabledSlots.get(one)?.reboot)) return;
+    observer.nodeWarning(
+      worker,
+      `${formatSlots(sharers)} ${sharers.length === 1 ? "stays" : "stay"} sick: reboot ${name}`,
+    );
+  }
+}
+
+/** Returns the slots that have the same GPU as `slot`, itself included, in ascending order. */
+function findSharers({ slots }: NodeWorker, slot: number): number[] {
+  const gpu = slots.find((one) => one.slot === slot)?.gpu;
+  return gpu === undefined ? [slot] : slots.filter((one) => one.gpu === gpu).map((one) => one.slot);
+}
+
+function isOrAre(slots: readonly number[]): string {
+  return slots.length === 1 ? "is" : "are";
 }
 
 function adviceFor(worker: NodeWorker, slot: number, reason: string): string {

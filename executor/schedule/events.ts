@@ -1,11 +1,13 @@
 import type { Chunk, HaltRules } from "../job/job.js";
 
-/** Runs one chunk at a time: a GPU of a node (`gpu` is its index), or a CPU slot (`cpu` is its index among them). */
+/** Runs one chunk at a time: a GPU of a node (`gpu` is its index) or a share of one, or a CPU slot (`cpu` is its index among them). */
 export interface Slot {
   readonly node: string;
   readonly slot: number;
   readonly gpu?: number;
   readonly cpu?: number;
+  /** How many slots share the GPU; undefined = it is the only one. */
+  readonly sharers?: number;
   /** Which GPU it is, on a node with several kinds; undefined = `gpu` says it. */
   readonly card?: SlotCard;
   /** Units a second, from the profile: a first guess; undefined = unknown. */
@@ -130,6 +132,10 @@ export type Event = Readonly<
    * at the moment.
    */
   | { type: "split"; attempt: string; end: bigint | undefined; busy?: boolean }
+  /** A chunk is to be stopped: it ends where it runs, and does not start where it waits. */
+  | { type: "stopRequested"; chunk: string }
+  /** An attempt at a chunk that is to be stopped has ended: its slot is free, and what it left is still on the node. */
+  | { type: "stopped"; attempt: string }
   | { type: "committed"; attempt: string }
   /** Its result was collected, and is kept until the instruction `commit` or `drop`. */
   | { type: "held"; attempt: string }
@@ -143,6 +149,12 @@ export type Event = Readonly<
    * try.
    */
   | { type: "requeued"; attempt: string }
+  /** The queue of the job has the tasks [start, end), too. */
+  | { type: "unitsAdded"; start: bigint; end: bigint }
+  /** A task of the queue is not wanted any more. */
+  | { type: "unitCanceled"; unit: bigint }
+  /** No more tasks will be added. */
+  | { type: "queueClosed" }
   /** From now on chunks may be started. */
   | { type: "dispatchOpened" }
   /** Every node has joined or failed to: a chunk that fits none of them is given up. */
@@ -154,8 +166,12 @@ export type Instruction = Readonly<
   | { do: "start"; attempt: Attempt }
   /** Commit the result of an attempt that is held. */
   | { do: "commit"; id: string }
-  /** Stop an attempt whose chunk another attempt has or had: its result will not be taken, also where it is held. */
-  | { do: "drop"; node: string; id: string }
+  /** Stop an attempt whose chunk another attempt has or had, or that is canceled: its result will not be taken, also where it is held. */
+  | { do: "drop"; node: string; id: string; isCanceled?: true }
+  /** End attempts so that what they have written by then is the result of their chunk. */
+  | { do: "stop"; node: string; ids: readonly string[] }
+  /** Commit a chunk that is to be stopped, and no node has, without outputs. */
+  | { do: "commit-stopped"; chunk: Chunk; number: number }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
   /** End attempts that hang on a sick slot, or run on a node that is to be empty; each comes back as `requeued`. */
@@ -171,6 +187,8 @@ export type Instruction = Readonly<
   /** An attempt was lost because its agent died; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
+  /** A task of the queue is canceled: it will have no result. */
+  | { do: "cancel"; chunk: Chunk }
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }
   | { do: "wake"; at: number }

@@ -102,7 +102,7 @@ export class Placement {
       if (this.pool.freeSlots.findBest(pin, any) === undefined) continue;
       for (const retry of this.retryQueue.listDue(pin)) {
         const slot = this.pool.freeSlots.findBest(pin, (one) => this.isSuitable(retry, one));
-        if (slot === undefined) continue;
+        if (slot === undefined || !this.mayQueueOn(slot)) continue;
         this.retryQueue.take(retry);
         return { chunk: retry.chunk, history: retry.history, slots: [slot], isExclusive: false };
       }
@@ -130,13 +130,22 @@ export class Placement {
       const slots = width === fewest && chunk.gpu === undefined ? first : this.findSlots(width, chunk.gpu);
       if (slots !== undefined) return { chunk, history: [], slots, isExclusive: false };
       this.retryQueue.add({ chunk, history: [], dueAt: Number.NEGATIVE_INFINITY });
+      if (width > 1 && first[0]!.load > 0) return undefined;
     }
   }
 
   private findSlots(width: number, pin: number | undefined): SlotState[] | undefined {
     if (width > 1) return this.groups.findIdle(width);
     const slot = this.pool.freeSlots.findBest(pin, any);
-    return slot && [slot];
+    return slot !== undefined && this.mayQueueOn(slot) ? [slot] : undefined;
+  }
+
+  /**
+   * Whether a chunk may be given to a slot that is at work. Not while others wait for several slots: these may all become idle at once,
+   * and be taken by one of those.
+   */
+  private mayQueueOn(slot: SlotState): boolean {
+    return slot.load === 0 || !this.retryQueue.hasWide;
   }
 }
 

@@ -1,18 +1,19 @@
 import type { Job } from "../job/job.js";
 import type { IssueAttemptId } from "./attempts/attemptids.js";
 import { AttemptStarter } from "./attempts/attemptstarter.js";
+import { ChunkStops } from "./attempts/chunkstops.js";
 import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
 import { NodeDrains } from "./attempts/nodedrains.js";
+import { QueueChanges } from "./attempts/queuechanges.js";
 import { Reattacher } from "./attempts/reattach.js";
-import { createRecheck, isSelectedForRecheck, onlySlotFailure as onlySlot } from "./attempts/recheckselection.js";
 import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
 import { Requeuer } from "./attempts/requeue.js";
 import { ScheduleView } from "./attempts/scheduleview.js";
 import { SlotReports } from "./attempts/slotreports.js";
 import { Splitter } from "./attempts/splitting.js";
 import { StragglerPolicy } from "./attempts/stragglers.js";
-import type { Attempt, Event, Instruction } from "./events.js";
+import type { Attempt, Event, Failure, Instruction } from "./events.js";
 import { HaltPolicy } from "./halting/haltpolicy.js";
 import { Placement } from "./placement.js";
 import { ChunkSizer } from "./queue/chunksizer.js";
@@ -24,6 +25,7 @@ import { UnitCosts } from "./rates/costmodel.js";
 import { queueDepth } from "./rates/queuedepth.js";
 import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
+import { ResultEvents } from "./resultevents.js";
 import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
@@ -36,6 +38,8 @@ import { QuarantineTracker } from "./slots/quarantine.js";
 export class Scheduler {
   /** For those who show what runs; it decides nothing. */
   readonly view: ScheduleView;
+  /** The chunks that are to be stopped. */
+  readonly stops: ChunkStops;
   private readonly rates = new Rates();
   private readonly costs: UnitCosts | TaskCosts;
   private readonly pool: Pool;
@@ -50,9 +54,11 @@ export class Scheduler {
   private readonly requeuer: Requeuer;
   private readonly recomputations: Recomputations;
   private readonly splitter: Splitter;
+  private readonly results: ResultEvents;
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
   private readonly nodeDrains: NodeDrains;
+  private readonly queueChanges: QueueChanges;
   private readonly halting: HaltPolicy;
   private readonly starter: AttemptStarter;
   private isOpen = false;
@@ -92,20 +98,17 @@ export class Scheduler {
     this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.attempts, this.costs, this.rates);
     this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
     this.recomputations = new Recomputations(this.attempts);
-    const { pool, attempts, retryQueue, quarantine, rates, recomputations } = this;
+    const { pool, attempts, retryQueue, quarantine, rates, recomputations, source } = this;
+    this.stops = new ChunkStops(job, attempts, retryQueue, source);
     this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations);
     this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
     this.nodeDrains = new NodeDrains(this.pool, this.attempts, this.requeuer);
+    this.queueChanges = new QueueChanges(job, this.source, retryQueue, attempts);
     this.splitter = new Splitter(job, attempts, retryQueue, rates, recomputations);
-    this.reattacher = new Reattacher(
-      job,
-      this.pool,
-      this.source,
-      this.attempts,
-      this.retryQueue,
-      this.requeuer,
-      this.splitter,
-    );
+    const { requeuer, splitter, stops, halting } = this;
+    const parts = { job, pool, attempts, retryQueue, quarantine, recomputations, splitter, stops, halting };
+    this.results = new ResultEvents(parts);
+    this.reattacher = new Reattacher(job, pool, source, attempts, retryQueue, requeuer, splitter, stops);
     this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
     this.starter = new AttemptStarter(issueId, attempts, this.stragglers, recomputations, job);
     this.completion = new Completion(job, this.pool, this.source, this.retryQueue);
@@ -115,7 +118,8 @@ export class Scheduler {
   handle(event: Event, now: number): Instruction[] {
     if (this.hasHalted) return [];
     const out = this.applyEvent(event, now);
-    for (const one of out) if (one.do === "give-up") this.halting.recordGivenUp(one.failure);
+    out.push(...this.queueChanges.review(), ...this.stops.review(this.haveAllJoined));
+    for (const one of out) if (one.do === "give-up") this.recordGivenUp(one.failure);
     if (this.isOpen) this.dispatch(now, out);
     return out;
   }
@@ -147,6 +151,11 @@ export class Scheduler {
     return { ...this.rates.learned(), programs };
   }
 
+  /** Whether no chunk runs or waits. */
+  get isIdle(): boolean {
+    return this.source.left === 0n && this.retryQueue.size === 0 && this.attempts.size === 0;
+  }
+
   /** The number of units that have not been given to any slot. */
   get unassignedUnits(): bigint {
     return this.source.left;
@@ -158,7 +167,11 @@ export class Scheduler {
         this.chunkSizer.removeExpected(event.node);
         this.halting.recordJoin(event.node);
         this.nodeDrains.markSlots(event.node, event.slots);
-        return [...this.reattacher.handleJoin(event, now), ...this.nodeDrains.clear(event.node)];
+        return [
+          ...this.reattacher.handleJoin(event, now),
+          ...this.nodeDrains.clear(event.node),
+          ...this.stops.handleJoin(event.node),
+        ];
       case "nodeDrained":
         return this.nodeDrains.handle(event);
       case "nodeDisconnected":
@@ -186,11 +199,15 @@ export class Scheduler {
         return [];
       case "finished":
         if (event.loading !== undefined) this.rates.recordLoading(event.loading);
-        return this.finish(event.attempt, event.seconds, event.end, now);
+        return this.results.finish(event, now);
       case "split":
         return this.splitter.split(event.attempt, event.end, now, event.busy);
+      case "stopRequested":
+        return this.stops.request(event.chunk);
+      case "stopped":
+        return this.results.startCollecting(event.attempt);
       case "committed":
-        return this.commit(event.attempt, now);
+        return this.results.commit(event.attempt, now);
       case "held":
         return this.recomputations.hold(event.attempt);
       case "collectFailed":
@@ -205,6 +222,10 @@ export class Scheduler {
         return this.requeuer.handleRefusedResult(event.attempt, event.failure);
       case "requeued":
         return this.requeuer.requeueAttempt(event.attempt, now);
+      case "unitsAdded":
+      case "unitCanceled":
+      case "queueClosed":
+        return this.queueChanges.handle(event);
       case "dispatchOpened":
         this.isOpen = true;
         return [];
@@ -219,31 +240,14 @@ export class Scheduler {
     }
   }
 
+  private recordGivenUp(failure: Failure): void {
+    this.stops.settle(failure.chunk);
+    this.halting.recordGivenUp(failure);
+  }
+
   private recordFailure({ attempt: id, failure }: Extract<Event, { type: "failed" | "refused" }>, now: number): void {
     const inFlight = this.attempts.get(id);
     if (inFlight !== undefined) this.halting.recordFailure(inFlight, failure, now);
-  }
-
-  private finish(id: string, seconds: number, end: bigint | undefined, now: number): Instruction[] {
-    const out = this.splitter.split(id, end, now);
-    if (!this.attempts.startCollecting(id)) return out;
-    const { attempt, slot, slots, speculativeCopy } = this.attempts.get(id)!;
-    this.pool.recordDuration(slot, attempt.chunk, seconds);
-    out.push(...this.recomputations.dropPieces(this.attempts.get(id)!));
-    if (speculativeCopy !== undefined) out.push(...this.splitter.supersede(speculativeCopy));
-    out.push(...slots.flatMap((one) => this.quarantine.recordSuccess(one)));
-    return out;
-  }
-
-  /** The result is stored. Chunks selected for a recheck are computed a second time on another slot. */
-  private commit(id: string, now: number): Instruction[] {
-    const { attempt } = this.attempts.release(id) ?? {};
-    if (attempt === undefined || attempt.chunk.firstResult !== undefined) return [];
-    this.halting.recordCommit();
-    if (!isSelectedForRecheck(this.job, attempt.chunk)) return [];
-    if (this.pool.slotCount < 2) return [{ do: "skip-recheck", failure: onlySlot(attempt) }];
-    this.retryQueue.add(createRecheck(attempt.chunk, attempt, now));
-    return [];
   }
 
   /** Starts chunks until no slot is free or no remaining chunk fits a free slot. */
@@ -256,7 +260,8 @@ export class Scheduler {
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
     if (allGiven && this.attempts.size > 0) this.starter.helpStragglers(now, out);
     // A finished run does not wait for nodes that are still being dialled or prepared.
-    const isDone = this.source.left === 0n && this.retryQueue.size === 0;
+    const isEmpty = this.source.left === 0n && this.retryQueue.size === 0;
+    const isDone = isEmpty && !this.source.isOpen && !this.stops.hasParked;
     if (this.attempts.size === 0 && (this.haveAllJoined || isDone))
       out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
     const times = [this.retryQueue.nextDueAt(), this.quarantine.nextReleaseAt(), this.halting.nextDecisionAt(now)];
@@ -269,14 +274,13 @@ export class Scheduler {
     const wait = this.halting.takeWaitReason();
     if (wait !== undefined) out.push({ do: "report-wait", reason: wait });
     for (let left = allowance === "all" ? Infinity : allowance === "one-retry" ? 1 : 0; left > 0; left--) {
-      this.pool.setDepth(
-        queueDepth(this.rates.seconds, this.estimateChunksLeft(), this.pool.usableSlots, this.job.kind),
-      );
+      const chunksLeft = Number(this.source.left) / this.chunkSizer.lastSize + this.retryQueue.size;
+      this.pool.setDepth(queueDepth(this.rates.seconds, chunksLeft, this.pool.usableSlots, this.job.kind));
       out.push(...this.placement.holdSlots(now));
       const placed = allowance === "all" ? this.placement.next(now) : this.placement.nextRetry();
-      if (placed === undefined) break;
-      this.starter.start(placed, now, out);
-      this.retryQueue.releaseDue(now);
+      if (placed !== undefined) this.starter.start(placed, now, out);
+      // Chunks that were looked at, and found no slots, may have slots held for them now.
+      if (!this.retryQueue.releaseDue(now) && placed === undefined) break;
     }
     if (allowance !== "one-retry" || this.attempts.size > 0 || this.retryQueue.nextDueAt() !== undefined) return;
     this.halting.forgoRetry();
@@ -285,15 +289,10 @@ export class Scheduler {
 
   /** Stops the run where it cannot succeed; what is done already is judged by `end`. */
   private halt(now: number, out: Instruction[]): boolean {
-    const isDone = this.source.left === 0n && this.retryQueue.size === 0 && this.attempts.size === 0;
-    const halt = isDone ? undefined : this.halting.findReason(!this.haveAllJoined, now);
+    const halt = this.isIdle ? undefined : this.halting.findReason(!this.haveAllJoined, now);
     if (halt === undefined) return false;
     this.hasHalted = true;
     out.push({ do: "halt", halt });
     return true;
-  }
-
-  private estimateChunksLeft(): number {
-    return Number(this.source.left) / this.chunkSizer.lastSize + this.retryQueue.size;
   }
 }

@@ -4,12 +4,16 @@ import { UsageError } from "../../schemas/errors.js";
 /** A machine that an inventory is to have, before anything is known about it. `host`: an address, or an alias of ~/.ssh/config. */
 export interface HostRequest {
   host: string;
+  /** The name of the node; undefined: made from its address or its host name. */
+  name?: string;
   user?: string;
   port?: number;
   /** The most chunks at once. */
   maxConcurrent?: number;
   /** The Python to use there. */
   python?: string;
+  /** The private key to log in with. */
+  identityFile?: string;
 }
 
 const MAX_PORT = 65535;

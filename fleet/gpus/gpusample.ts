@@ -1,4 +1,5 @@
 import { isJsonObject } from "../../schemas/isjsonobject.js";
+import { CARD_FIGURES, THROTTLE_REASONS } from "./cardfigures.js";
 import type { GpuVendor } from "./probeoutput.js";
 
 /** What a GPU does. A figure is absent where its driver or tool has none. */
@@ -15,8 +16,16 @@ export interface GpuSample {
   used?: number;
   total?: number;
   watts?: number;
+  /** At its edge, at its hottest place, and of its memory. */
   celsius?: number;
+  junctionCelsius?: number;
+  memoryCelsius?: number;
   mhz?: number;
+  memoryMhz?: number;
+  /** Percent of its fan's full speed. */
+  fan?: number;
+  /** Why its clocks are held down: heat, power, current, hardware. */
+  throttled?: string[];
 }
 
 /** What a node does, as templates/muster_agent/gpu/samples.py sends it. */
@@ -33,7 +42,7 @@ export interface NodeSample {
 
 const MAX_GPUS = 64;
 const MAX_PROBLEM_CHARS = 300;
-const FIGURES = ["busy", "used", "total", "watts", "celsius", "mhz"] as const;
+const FIGURES = [...CARD_FIGURES, "total"] as const;
 
 /** Returns the sample on a line; undefined where it is none. A node may send anything. */
 export function parseSample(line: string): NodeSample | undefined {
@@ -50,9 +59,21 @@ export function parseSample(line: string): NodeSample | undefined {
   return {
     load,
     ...(isMemory(memory) ? { memory: { total: memory.total, available: memory.available } } : {}),
-    gpus: gpus.sort((a, b) => (a.pci < b.pci ? -1 : 1)),
+    gpus: sortByAddress(gpus),
     ...(typeof problem === "string" ? { problem: problem.slice(0, MAX_PROBLEM_CHARS) } : {}),
   };
+}
+
+/** Returns a sample in which GPUs that are gone since the previous one, `seconds` ago, keep their last figures, whose age grows. */
+export function keepLostGpus(sample: NodeSample, previous: NodeSample, seconds: number): NodeSample {
+  const present = new Set(sample.gpus.map(({ pci }) => pci));
+  const lost = previous.gpus.filter(({ pci }) => !present.has(pci));
+  const gpus = [...sample.gpus, ...lost.map((one) => ({ ...one, age: one.age + seconds }))];
+  return { ...sample, gpus: sortByAddress(gpus).slice(0, MAX_GPUS) };
+}
+
+function sortByAddress(gpus: GpuSample[]): GpuSample[] {
+  return gpus.sort((a, b) => (a.pci < b.pci ? -1 : 1));
 }
 
 function parseGpu(value: unknown): GpuSample[] {
@@ -60,8 +81,19 @@ function parseGpu(value: unknown): GpuSample[] {
   if (!/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(value.pci)) return [];
   const vendor = value.vendor === "amd" || value.vendor === "nvidia" ? { vendor: value.vendor as GpuVendor } : {};
   const figures = FIGURES.flatMap((name) => (isFigure(value[name]) ? [[name, value[name]]] : []));
+  const { throttled } = value;
+  const reasons = Array.isArray(throttled)
+    ? { throttled: THROTTLE_REASONS.filter((one) => throttled.includes(one)) }
+    : {};
   return [
-    { pci: value.pci, ...vendor, age: value.age, isAsleep: value.asleep === true, ...Object.fromEntries(figures) },
+    {
+      pci: value.pci,
+      ...vendor,
+      age: value.age,
+      isAsleep: value.asleep === true,
+      ...Object.fromEntries(figures),
+      ...reasons,
+    },
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { GpuVendor, ProbeOutput } from "./probeoutput.js";
 
-const PCI_VENDOR_IDS = { amd: "0x1002", nvidia: "0x10de" } as const;
+export const PCI_VENDOR_IDS = { amd: "0x1002", nvidia: "0x10de" } as const;
 
 /** The PCI classes of GPUs: display controllers, and processing accelerators such as MI300X. Keep in sync with cards.py. */
 const GPU_CLASSES = "0x03*|0x12*";

@@ -5,7 +5,7 @@ import { Dialer } from "../connect.js";
 import type { Connection } from "../connection.js";
 import type { Node } from "../node.js";
 import { readNodeMessages } from "../nodemessages.js";
-import { type NodeSample, parseSample } from "./gpusample.js";
+import { keepLostGpus, type NodeSample, parseSample } from "./gpusample.js";
 
 /** Until a node is dialled again that could not be reached, or that was lost. */
 const RETRY_MS = 5000;
@@ -69,6 +69,13 @@ export class SampledFleet {
     }
   }
 
+  private describeLive(node: Node, sample: NodeSample, atMs: number): SampledNode {
+    const before = this.states.get(node.name);
+    const isFirst = before?.state !== "live";
+    const kept = isFirst ? sample : keepLostGpus(sample, before.sample, (atMs - before.atMs) / 1000);
+    return { node, state: "live", sample: kept, atMs };
+  }
+
   /** Returns why no more comes. */
   private async readOnce(
     node: Node,
@@ -83,7 +90,7 @@ export class SampledFleet {
         about: "its GPUs",
         maxLineBytes: MAX_LINE_BYTES,
         parse: parseSample,
-        handle: async (sample) => set({ node, state: "live", sample, atMs: Date.now() }),
+        handle: async (sample) => set(this.describeLive(node, sample, Date.now())),
       });
       return { reason };
     } catch (error) {

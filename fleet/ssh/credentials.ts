@@ -1,22 +1,41 @@
-import type { AnyAuthMethod, ParsedKey } from "ssh2";
+import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey } from "ssh2";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import type { Hop } from "./hop.js";
 import { type KeyFile, readKeyFile } from "./keyfiles.js";
 import { allowsSha1, listUnusedSettings, rejectKey, restrictSignatures } from "./keypolicy.js";
+import { offerPassword } from "./passwordlogin.js";
 import { FilteredAgent, listAgentKeys } from "./sshagent.js";
 
 /** The log-in methods to offer a server, in order, with their names for error messages. */
 export interface Credentials {
-  methods: AnyAuthMethod[];
+  methods: AnyAuthMethod[] | AuthHandlerMiddleware;
   /** Names of the offered keys. */
   offered: string[];
   /** Names of the keys that cannot be offered, each with the reason. */
   unusable: string[];
+  /** Whether a password is offered, not keys. */
+  usesPassword?: true;
+}
+
+/**
+ * Finds what to log in with for the first time: the password if there is one, else keys as `findCredentials`, or nothing where there is none,
+ * so that the server says what it takes.
+ */
+export async function findFirstCredentials(hop: Hop, where: NodeStep): Promise<Credentials> {
+  const password = hop.firstContact?.password;
+  if (password !== undefined)
+    return { methods: offerPassword(hop.user, password), offered: [], unusable: [], usesPassword: true };
+  try {
+    return await findCredentials(hop, where);
+  } catch (error) {
+    if (!(error instanceof ConnectionError) || hop.isKeyNamed) throw error;
+    return { methods: [{ type: "none", username: hop.user }], offered: [], unusable: [error.detail] };
+  }
 }
 
 /**
  * Finds the keys to log in with: first those of the key files (the agent signs where it holds the key), then the agent's other keys
- * unless IdentitiesOnly is set. Never offers a password. Rejects with a ConnectionError (AUTH, UNSUPPORTED_KEY) if there is no usable key.
+ * unless IdentitiesOnly is set. Rejects with a ConnectionError (AUTH, UNSUPPORTED_KEY) if there is no usable key.
  */
 export async function findCredentials(hop: Hop, where: NodeStep): Promise<Credentials> {
   const files = hop.keyFiles.map(readKeyFile).filter((file) => file !== undefined);
@@ -27,15 +46,16 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
   }
   const unusable = listUnusedSettings(hop);
   const held = await listHeldKeys(hop, unusable);
+  const methods: AnyAuthMethod[] = [{ type: "none", username: hop.user }];
   const credentials = {
-    methods: [{ type: "none", username: hop.user }] as AnyAuthMethod[],
+    methods,
     offered: [] as string[],
     unusable,
   };
   const offerHeld = (held: ParsedKey[]) => {
     const keys = held.filter((key) => rejectKey(key, hop) === undefined);
     if (keys.length === 0) return;
-    credentials.methods.push({
+    methods.push({
       type: "agent",
       username: hop.user,
       agent: new FilteredAgent(hop.agentSocket!, keys, (key) => allowsSha1(key, hop)),
@@ -56,7 +76,7 @@ export async function findCredentials(hop: Hop, where: NodeStep): Promise<Creden
         continue;
       }
       const key = restrictSignatures(file.private, hop) as unknown as Buffer;
-      credentials.methods.push({ type: "publickey", username: hop.user, key });
+      methods.push({ type: "publickey", username: hop.user, key });
       credentials.offered.push(file.path);
     } else unusable.push(`${file.path} ${file.problem}`);
   }

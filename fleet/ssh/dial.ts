@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { NodeStep } from "../connectionerror.js";
 import type { DialOptions } from "../dialoptions.js";
 import { chooseAlgorithms } from "./algorithms.js";
-import { findCredentials } from "./credentials.js";
+import { findCredentials, findFirstCredentials } from "./credentials.js";
 import type { DialLimits } from "./diallimits.js";
 import type { Hop } from "./hop.js";
 import { readKnownHosts } from "./hostkeys.js";
@@ -40,11 +40,12 @@ export async function dial(
   try {
     for (const [index, hop] of hops.entries()) {
       const last = index === hops.length - 1;
+      const target = last ? { ...hop, firstContact: options.firstContact } : hop;
       const where = { node, step: last ? `connect to ${formatHop(hop)}` : `connect to jump host ${formatHop(hop)}` };
       const through = connections.at(-1);
       const connection = await shared.limits
         .forHop(hop)
-        .run(() => connectHop(hop, where, timeouts, { ...shared, ...options }, through));
+        .run(() => connectHop(target, where, timeouts, { ...shared, ...options }, through));
       if (through !== undefined) connection.closeAlso(through);
       connections.push(connection);
     }
@@ -69,7 +70,7 @@ async function connectHop(
   // It may have waited for its turn.
   shared.signal?.throwIfAborted();
   const login = {
-    credentials: await findCredentials(hop, where),
+    credentials: await (hop.firstContact === undefined ? findCredentials : findFirstCredentials)(hop, where),
     algorithms: chooseAlgorithms(hop.algorithms, listRecordedTypes(readKnownHosts(hop), nameHost(hop)), where),
   };
   const stream = await (through?.openForward(hop, where, timeouts.loginSeconds) ??

@@ -1,6 +1,7 @@
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { NodeStep } from "../connectionerror.js";
+import type { FirstContact } from "../dialoptions.js";
 import type { AllowedAlgorithms } from "./algorithms.js";
 import { splitFileList } from "./filelist.js";
 import type { HostAlias } from "./sshconfigquery.js";
@@ -50,6 +51,8 @@ export interface Hop {
   /** The smallest RSA key to accept, of hosts and of users. */
   minRsaBits: number;
   acceptsNewKeys: boolean;
+  /** undefined: it takes our key, and its host key is known or decided by `acceptsNewKeys`. */
+  firstContact?: FirstContact;
   hashesNames: boolean;
 }
 

@@ -32,7 +32,7 @@ export type HostKeyCheck = { readonly ok: true } | { readonly ok: false; readonl
  * it was dialled from here. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, or CONFIG.
  */
 export function verifyHostKey(hop: Hop, where: NodeStep, key: Buffer, address: string | undefined): HostKeyCheck {
-  const error = checkKeySize(hop, where, key) ?? checkRevocation(hop, where, key);
+  const error = checkKeySize(hop, where, key) ?? checkRevocation(hop, where, key) ?? checkFingerprint(hop, where, key);
   return error === undefined ? checkHostKey(hop, where, key, address) : { ok: false, error };
 }
 
@@ -62,6 +62,15 @@ function checkRevocation(hop: Hop, where: NodeStep, key: Buffer): ConnectionErro
   }
 }
 
+/** The fingerprint that a person has given is compared before known_hosts decides, and before a password is sent. */
+function checkFingerprint(hop: Hop, where: NodeStep, key: Buffer): ConnectionError | undefined {
+  const expected = hop.firstContact?.fingerprint;
+  if (expected === undefined || expected === formatKeyFingerprint(key)) return undefined;
+  const reason = `it shows the host key ${formatKey(key)}, not the one with the fingerprint ${expected}; nothing was sent`;
+  const next = `on the machine itself, \`ssh-keygen -lf\` of /etc/ssh/ssh_host_*_key.pub prints the fingerprints of its keys: compare that of the type ${readKeyType(key)}`;
+  return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
+}
+
 /**
  * Checks the key that `hop` presents against known_hosts. The errors are HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, HOST_KEY_REVOKED, and
  * CONFIG if a new key cannot be recorded. Synchronous, so that two connections cannot both record the key.
@@ -83,9 +92,10 @@ export function checkHostKey(hop: Hop, where: NodeStep, key: Buffer, address?: s
       if (place !== undefined) return { ok: false, error: createChangedAddressError(where, shown, place, address!) };
       if (verdict.kind === "trusted") return { ok: true };
       // Without a file to record it in, every key would be new every time: ssh refuses it, too.
-      if (hop.acceptsNewKeys && hop.userKnownHosts[0] !== undefined)
+      const isAccepted = hop.firstContact === undefined ? hop.acceptsNewKeys : hop.firstContact.recordsKey === true;
+      if (isAccepted && hop.userKnownHosts[0] !== undefined)
         return recordHostKey(hop, key, where, hop.userKnownHosts[0]);
-      return { ok: false, error: createUnknownKeyError(hop, where, shown, verdict.authority, address !== undefined) };
+      return { ok: false, error: createUnknownKeyError(hop, where, key, verdict.authority, address !== undefined) };
     }
     default:
       return verdict satisfies never;
@@ -127,10 +137,11 @@ function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: 
 function createUnknownKeyError(
   hop: Hop,
   where: NodeStep,
-  shown: string,
+  key: Buffer,
   authority: boolean,
   isDialledFromHere: boolean,
 ): ConnectionError {
+  const shown = formatKey(key);
   const file = hop.userKnownHosts[0];
   if (file === undefined) {
     const reason = `the host key ${shown} is not known, and UserKnownHostsFile none leaves no file to record it in`;
@@ -145,7 +156,11 @@ function createUnknownKeyError(
   const isScannable = isDialledFromHere && hop.hostKeyAlias === undefined;
   const ways = [formatSshCommand(hop), ...(isScannable ? [scan] : [])].join(", or ");
   const next = `compare that fingerprint on the machine, then ${ways}; or set host_keys: accept-new`;
-  return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next });
+  const unknownKey =
+    hop.firstContact === undefined
+      ? undefined
+      : { type: readKeyType(key) ?? "unknown", fingerprint: formatKeyFingerprint(key), isAccepted: hop.acceptsNewKeys };
+  return new ConnectionError("HOST_KEY_UNKNOWN", where, reason, { next, unknownKey });
 }
 
 function recordHostKey(hop: Hop, key: Buffer, where: NodeStep, file: string): HostKeyCheck {

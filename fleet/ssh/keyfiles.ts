@@ -53,7 +53,8 @@ function readPublicHalf(path: string): Buffer | undefined {
   }
 }
 
-function parseFirstKey(content: string | Buffer): { ok: true; key: ParsedKey } | { ok: false; error: Error } {
+/** Parses the first key of a text, public or private. */
+export function parseFirstKey(content: string | Buffer): { ok: true; key: ParsedKey } | { ok: false; error: Error } {
   const parsed = ssh2.utils.parseKey(content);
   if (parsed instanceof Error) return { ok: false, error: parsed };
   const key = Array.isArray(parsed) ? parsed[0] : parsed;

@@ -62,7 +62,7 @@ export async function logIn(
     readyTimeout: timeouts.loginSeconds * 1000,
     keepaliveInterval: timeouts.keepaliveSeconds * 1000,
     keepaliveCountMax: 3,
-    authHandler: credentials.methods,
+    authHandler: credentials.methods as ConnectConfig["authHandler"],
     algorithms,
     debug: (text) => {
       if (text.startsWith(HOST_KEY_OFFER)) hostKeyOffer = text.slice(HOST_KEY_OFFER.length).split(",");

@@ -10,7 +10,7 @@ interface Ssh2Error extends Error {
 }
 
 /** What is known about a failed log-in besides its error. */
-export interface LoginContext extends Pick<Credentials, "offered" | "unusable"> {
+export interface LoginContext extends Pick<Credentials, "offered" | "unusable" | "usesPassword"> {
   /** The host key algorithms of the server, if they are known. */
   hostKeyOffer?: string[];
   /** What the ProxyCommand has printed to standard error. */
@@ -53,8 +53,9 @@ function explainDenial(
   error: Ssh2Error,
   hop: Hop,
   where: NodeStep,
-  { offered, unusable, methodReplies = [], continuations }: LoginContext,
+  context: LoginContext,
 ): ConnectionError | undefined {
+  const { offered, unusable, methodReplies = [], continuations } = context;
   const cause = error;
   if (/too many authentication failures/i.test(error.message)) {
     const tries = `${methodReplies.length} tries`;
@@ -64,10 +65,12 @@ function explainDenial(
   }
   if (error.level !== "client-authentication") return undefined;
   const first = methodReplies[0];
+  if (context.usesPassword) return explainPasswordDenial(hop, where, context, cause);
   if (first !== undefined && !first.includes("publickey")) {
     const reason = `the server takes no keys of ${hop.user}, only ${first.join(", ")}`;
-    const next = "allow PubkeyAuthentication for that user in the node's sshd_config: muster sends no passwords";
-    return new ConnectionError("AUTH", where, reason, { next, cause });
+    const next =
+      "allow PubkeyAuthentication for that user in the node's sshd_config: muster sends no passwords, except for `muster bootstrap`";
+    return new ConnectionError("AUTH", where, reason, { next, cause, offeredMethods: first });
   }
   const wanted = continuations ?? findOtherMethods(methodReplies);
   if (wanted !== undefined) {
@@ -79,9 +82,42 @@ function explainDenial(
     return new ConnectionError("AUTH", where, reason, { next, cause });
   }
   const left = unusable.length === 0 ? "" : `; not usable: ${unusable.join("; ")}`;
-  const reason = `${hop.user} may not log in with ${offered.join(", ")}${left}${explainMissingAgent(hop)}`;
-  return new ConnectionError("AUTH", where, reason, { cause });
+  const reason = `${hop.user} may not log in with ${offered.join(", ") || "any key"}${left}${explainMissingAgent(hop)}`;
+  return new ConnectionError("AUTH", where, reason, { cause, offeredMethods: first });
 }
+
+/** Explains why the server did not take a password. */
+function explainPasswordDenial(
+  hop: Hop,
+  where: NodeStep,
+  { methodReplies = [] }: LoginContext,
+  cause: Error,
+): ConnectionError {
+  const [first = [], second] = methodReplies;
+  if (!takesPasswords(first)) {
+    const reason = `the server takes no passwords of ${hop.user}, only ${first.join(", ")}`;
+    return new ConnectionError("AUTH", where, reason, { next: NO_PASSWORDS_NEXT, cause, offeredMethods: first });
+  }
+  const isOneStep = second === undefined || second.join() === first.join();
+  if (!isOneStep) {
+    const reason = `the server accepted the password of ${hop.user}, and wants ${second.join(" or ")} in addition`;
+    const next = "let that user log in with one of them: AuthenticationMethods in the node's sshd_config";
+    return new ConnectionError("AUTH", where, reason, { next, cause, offeredMethods: first });
+  }
+  const root = hop.user === "root" ? "; sshd refuses passwords of root unless PermitRootLogin is yes" : "";
+  return new ConnectionError("PASSWORD", where, `the server does not accept this password of ${hop.user}${root}`, {
+    cause,
+    offeredMethods: first,
+  });
+}
+
+/** Whether a server that offers these log-in methods may take a password. */
+export function takesPasswords(methods: readonly string[]): boolean {
+  return methods.includes("password") || methods.includes("keyboard-interactive");
+}
+
+const NO_PASSWORDS_NEXT =
+  "log in with a key that the machine takes (--key FILE), or allow PasswordAuthentication in its sshd_config until its key is installed";
 
 /** Returns what the server wanted in the end, where it took no more keys then. */
 function findOtherMethods(methodReplies: readonly (readonly string[])[]): readonly string[] | undefined {

@@ -8,6 +8,7 @@ import { DialLimits } from "./diallimits.js";
 import { resolveHops } from "./hops.js";
 import { SshNodeConnection } from "./nodeconnection.js";
 import { ProxyCommands } from "./proxycommands.js";
+import { findUsablePublicKey, type PublicKey } from "./publickey.js";
 import type { SshConnection } from "./sshconnection.js";
 import { SshSettings } from "./sshsettings.js";
 import { type SshTimeouts, timeoutsFor } from "./timeouts.js";
@@ -17,6 +18,13 @@ const MAX_DROPPED_RETRIES = 8;
 /** Retries of a dial for which the name server did not answer. */
 const MAX_NAME_RETRIES = 2;
 
+/** Where and as whom a node is logged in to, as ~/.ssh/config resolves it. */
+export interface NodeLogin {
+  user: string;
+  host: string;
+  port: number;
+}
+
 /** Connects to nodes over SSH. All dials share the ssh configuration and the concurrency limits. */
 export class SshDialer {
   private readonly settings = new SshSettings();
@@ -24,16 +32,33 @@ export class SshDialer {
 
   /** Connects to a node. Rejects with a ConnectionError. */
   async connect(node: Node, timeouts: SshTimeouts = timeoutsFor(node), options: DialOptions = {}): Promise<Connection> {
-    const { signal } = options;
+    const { signal, firstContact } = options;
+    const again = { signal, firstContact };
     try {
       const hops = await resolveHops(node, this.settings);
       const dialWith = (how: DialOptions) => retryDial(() => dial(node.name, hops, timeouts, this.shared, how), signal);
-      return new SshNodeConnection(node, await dialWith(options), () => dialWith({ signal }), timeouts);
+      return new SshNodeConnection(node, await dialWith(options), () => dialWith(again), timeouts);
     } catch (error) {
       if (signal?.aborted !== true) throw error;
       const where = { node: node.name, step: "connect" };
       throw new ConnectionError("ABANDONED", where, "it is not needed any more", { cause: error });
     }
+  }
+
+  /** Returns where and as whom a node is logged in to. Rejects with a ConnectionError (CONFIG). */
+  async loginOf(node: Node): Promise<NodeLogin> {
+    const { user, host, port } = (await resolveHops(node, this.settings)).at(-1)!;
+    return { user, host, port };
+  }
+
+  /** Finds the public key of the first key that can log in to a node. undefined: there is none. Rejects with a ConnectionError (CONFIG). */
+  async findPublicKey(node: Node): Promise<PublicKey | undefined> {
+    return findUsablePublicKey((await resolveHops(node, this.settings)).at(-1)!);
+  }
+
+  /** Returns the name or address of a node's machine, as ~/.ssh/config resolves it. Rejects with a ConnectionError (CONFIG). */
+  async hostOf(node: Node): Promise<string> {
+    return (await resolveHops(node, this.settings)).at(-1)!.host;
   }
 }
 

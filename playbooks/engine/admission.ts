@@ -28,7 +28,9 @@ export function admitProvisioned(
   onWait: (node: string) => void,
 ): AdmitNode {
   return async (connection, facts) =>
-    decideAdmission(await provisionNode(connection, facts, playbooks, inventory, () => onWait(connection.node.name)));
+    decideAdmission(
+      await provisionNode(connection, facts, playbooks, inventory, { onWait: () => onWait(connection.node.name) }),
+    );
 }
 
 /** Pure: admits the node if all resources are in sync. Otherwise the reason names the first ones that are not, in one line. */

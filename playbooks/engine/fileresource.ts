@@ -16,6 +16,7 @@ export interface WantedFile {
   /** The name of the resource; default `file PATH`. */
   name?: string;
   after?: string[];
+  notify?: string | readonly string[];
   followUp?(context: ChangeContext): Promise<void>;
 }
 
@@ -29,6 +30,7 @@ export function fileResource(want: WantedFile): Resource<FileState> {
     diff: (have) => diffFile(have, { path, bytes, mode, owner, secret }),
     change: async (_, context) => context.place({ path, content: bytes, mode, owner, become }),
     after: want.after,
+    notify: want.notify,
     followUp: want.followUp,
   };
 }
@@ -74,6 +76,19 @@ export function diffRights(have: FileState, want: { mode?: number; owner?: strin
   if (want.owner !== undefined && owner !== want.owner)
     found.push({ what: "owner", have: String(owner), want: want.owner });
   return found;
+}
+
+/** Whether a file is not for everyone to read, so that no diff may show the lines around a change. */
+export function isPrivate({ mode }: FileState): boolean {
+  return mode !== undefined && (mode & 0o004) === 0;
+}
+
+/** Why a file cannot be edited, as text for a difference; undefined = it can. Only one whose whole content is known, or none, can be. */
+export function findEditProblem(have: FileState): string | undefined {
+  if (have.error !== undefined) return `cannot be read: ${have.error}`;
+  if (have.kind === "missing") return undefined;
+  if (have.kind !== "file") return describeKind(have);
+  return have.content === undefined ? "larger than 1 MiB" : undefined;
 }
 
 /** Describes what a path is: "missing", "a folder", "a link to /elsewhere". */

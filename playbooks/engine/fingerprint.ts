@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ObservedVerdict } from "./reconcile.js";
+import type { ObservedVerdict } from "./reconcileresource.js";
 import type { FileState } from "./resource.js";
 
 /** Valid answers are at most this deep; a hostile node may send deeper ones. */

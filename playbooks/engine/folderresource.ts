@@ -9,6 +9,7 @@ export interface WantedFolder {
   become?: boolean;
   name?: string;
   after?: string[];
+  notify?: string | readonly string[];
   followUp?(context: ChangeContext): Promise<void>;
 }
 
@@ -21,6 +22,7 @@ export function folderResource(want: WantedFolder): Resource<FileState> {
     diff: (have) => diffFolder(have, want),
     change: async (_, context) => context.folder({ path, mode, owner, become }),
     after: want.after,
+    notify: want.notify,
     followUp: want.followUp,
   };
 }

@@ -4,13 +4,14 @@ import type { Node } from "../../fleet/node.js";
 import type { MusterError } from "../../schemas/errors.js";
 import type { NodeInspection } from "./provisionnode.js";
 
-/** The result of the work on one node. `skipped`: why there was nothing to do. */
+/** The result of the work on one node. `skipped`: why there was nothing to do; `notStarted`: why others had to stop it. */
 export type NodeReport =
   | { node: Node; inspection: NodeInspection }
   | { node: Node; skipped: string }
+  | { node: Node; notStarted: string }
   | { node: Node; error: MusterError };
 
-export type InspectionResult = NodeInspection | { skipped: string };
+export type InspectionResult = NodeInspection | { skipped: string } | { notStarted: string };
 
 /**
  * Runs `work` on all nodes in parallel and calls `onReport` for each node as it finishes. Resolves with the reports in the order of
@@ -28,5 +29,5 @@ export async function inspectEachNode(
 function toNodeReport(outcome: NodeOutcome<InspectionResult>): NodeReport {
   if ("error" in outcome) return outcome;
   const { node, value } = outcome;
-  return "skipped" in value ? { node, ...value } : { node, inspection: value };
+  return "verdicts" in value ? { node, inspection: value } : { node, ...value };
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { createReadStream, type Dirent } from "node:fs";
+import { createReadStream, type Dirent, readFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MusterError } from "../../schemas/errors.js";
@@ -19,6 +19,15 @@ export async function readLocalFile(path: string, from: string): Promise<WantedE
     return { kind: "file", local: path, size: stats.size, sha256: hash.digest("hex"), mode: stats.mode & 0o777 };
   } catch (error) {
     throw error instanceof MusterError ? error : createSourceError(path, from, (error as Error).message);
+  }
+}
+
+/** Returns the content of a local file that a node must have. Throws a MusterError as `readLocalFile` rejects. */
+export function readLocalBytes(path: string, from: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw createSourceError(path, from, (error as Error).message);
   }
 }
 

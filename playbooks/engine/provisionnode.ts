@@ -1,11 +1,13 @@
 import type { Connection } from "../../fleet/connection.js";
 import { type Facts, gatherFacts } from "../../fleet/facts.js";
 import type { Inventory } from "../../fleet/inventory.js";
+import type { RebootRule } from "./blockplaybook.js";
 import { computeFingerprint } from "./fingerprint.js";
 import { acquireNodeLock } from "./nodelock.js";
 import { placeFile, placeFolder } from "./placefile.js";
 import { type NamedPlaybook, planResources } from "./planresources.js";
-import { type ObservedVerdict, reconcile } from "./reconcile.js";
+import { reconcile } from "./reconcile.js";
+import type { ObservedVerdict } from "./reconcileresource.js";
 import { createRemoteShell } from "./remoteshell.js";
 import type { ChangeContext, PlaybookContext, Verdict } from "./resource.js";
 import { runProbe } from "./runprobes.js";
@@ -34,22 +36,28 @@ export async function verifyNode(
   return toInspection(await reconcile(connection, plan, undefined));
 }
 
+/** How a node is provisioned. `onWait`: called once where another provision holds its lock, which is waited for up to `waitSeconds`. */
+export interface ProvisionSettings {
+  onWait: () => void;
+  waitSeconds?: number;
+  rule?: RebootRule;
+}
+
 /**
  * Brings a node into the state that the playbooks want, while it holds the node's lock. Rejects with a MusterError if the node does not
- * answer, or (HELD, exit 75) if another provision holds the lock for longer than `seconds`.
+ * answer, or (HELD, exit 75) if another provision holds the lock for longer than it is waited for.
  */
 export async function provisionNode(
   connection: Connection,
   facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
-  onWait: () => void,
-  seconds = LOCK_WAIT_SECONDS,
+  { onWait, waitSeconds = LOCK_WAIT_SECONDS, rule }: ProvisionSettings,
 ): Promise<NodeInspection> {
-  const held = await acquireNodeLock(connection, seconds, onWait);
+  const held = await acquireNodeLock(connection, waitSeconds, onWait);
   try {
     const plan = await planResources(createPlaybookContext(connection, inventory, facts), playbooks);
-    const judged = await reconcile(connection, plan, createChangeContext(connection));
+    const judged = await reconcile(connection, plan, createChangeContext(connection), rule);
     const succeeded = playbooks.filter(({ name }) => judged.every((one) => one.playbook !== name || isInSync(one)));
     if (succeeded.length > 0) await held.record(succeeded.map(({ name }) => name));
     return toInspection(judged);

@@ -1,132 +1,121 @@
 import type { Connection } from "../../fleet/connection.js";
-import { MusterError } from "../../schemas/errors.js";
-import { type Comparison, compareResource } from "./compareresource.js";
-import { type PlanEntry, toPlaybookError } from "./planresources.js";
-import { formatCommandFailure } from "./remoteshell.js";
-import type { ChangeContext, Resource, Verdict } from "./resource.js";
+import { findPlaybookBlocker, type RebootRule } from "./blockplaybook.js";
+import { HandlerMarks, handlerMarksProbe } from "./handlermarks.js";
+import type { PlaybookPlan } from "./planresources.js";
+import {
+  createFailedVerdict,
+  type ObservedVerdict,
+  type Reconciliation,
+  reconcileResource,
+} from "./reconcileresource.js";
+import type { ChangeContext, Probe, Resource } from "./resource.js";
+import { runHandlers } from "./runhandlers.js";
 import { type ProbeResult, runProbes } from "./runprobes.js";
 
-/** A verdict, and the last answer of the node, for the fingerprint. */
-export type ObservedVerdict = Verdict & { have?: unknown };
-
-type VerdictsByName = Map<string, Verdict>;
+type Answers = ReadonlyMap<Resource, ProbeResult>;
 
 /**
- * Reconciles every resource of a plan in order: probes it, compares it and, if `context` is given, changes it. Without `context` (verify)
- * the same path ends before the change. The failure of a resource is its verdict and does not stop the others. Rejects with a MusterError
- * only if the node does not answer.
+ * Reconciles the playbooks of a node in order: probes every resource, compares it and, if `context` is given, changes it; at the end of a playbook,
+ * runs its handlers that are due. Without `context` (verify) the same path ends before the change. The failure of a resource is its verdict, and
+ * stops only what depends on it. Rejects with a MusterError only if the node does not answer.
  */
 export async function reconcile(
   connection: Connection,
-  plan: PlanEntry[],
+  plans: readonly PlaybookPlan[],
   context: ChangeContext | undefined,
+  rule: RebootRule = "continue",
 ): Promise<ObservedVerdict[]> {
-  const probes = plan.flatMap((one) => ("resource" in one ? [one.resource.probe] : []));
-  const answers = await runProbes(connection, probes);
-  const known: VerdictsByName = new Map();
-  const judged: ObservedVerdict[] = [];
-  for (const one of plan) {
-    const verdict =
-      "error" in one
-        ? createFailedVerdict(one.playbook, "(the playbook itself)", one.error)
-        : await reconcileResource(connection, one, answers.shift()!, known, context);
-    known.set(verdict.resource, verdict);
-    judged.push(verdict);
+  const resources = plans.flatMap((plan) => plan.resources);
+  const hasHandlers = plans.some(({ handlers }) => Object.keys(handlers).length > 0);
+  const { workdir } = connection.node;
+  const probes: Probe[] = [
+    ...resources.map(({ probe }) => probe),
+    ...(hasHandlers ? [handlerMarksProbe(workdir)] : []),
+  ];
+  const results = await runProbes(connection, probes);
+  const answers = new Map(resources.map((resource, index) => [resource, results[index]!]));
+  const marked = hasHandlers ? results.at(-1)! : undefined;
+  const marks = new HandlerMarks(workdir, marked !== undefined && "have" in marked ? marked.have : undefined);
+  const work: Reconciliation = { connection, context, marks, known: new Map() };
+  const verdicts = new Map<PlaybookPlan, ObservedVerdict[]>();
+  for (const plan of plans) {
+    const soFar = [...verdicts.values()].flat();
+    verdicts.set(plan, await reconcilePlaybook(plan, answers, soFar, rule, work));
   }
-  return judged;
+  const judged = [...verdicts.values()].flat();
+  if (context === undefined || !judged.some(({ state }) => state === "changed")) return judged;
+  return lookAgain(plans, verdicts, work);
 }
 
-type PlannedResource = Extract<PlanEntry, { resource: Resource }>;
-
-async function reconcileResource(
-  connection: Connection,
-  one: PlannedResource,
-  answer: ProbeResult,
-  known: VerdictsByName,
-  context: ChangeContext | undefined,
-): Promise<ObservedVerdict> {
-  const { playbook, resource } = one;
-  const base = { playbook, resource: resource.name };
-  const blocker = findBlocker(resource, known);
-  if (blocker !== undefined)
-    return { ...base, state: "blocked", differences: [], notes: [], reason: `${blocker} is not in sync` };
-  const first = compareResource(playbook, resource, answer);
-  if ("error" in first) return createFailedVerdict(playbook, resource.name, first.error);
-  if (first.differences.length === 0)
-    return { ...base, state: "ok", differences: [], notes: first.notes, have: first.have };
-  if (context === undefined || resource.change === undefined) return createDriftVerdict(one, first, known);
-  try {
-    return await applyChange(connection, one, context);
-  } catch (error) {
-    return {
-      ...createFailedVerdict(playbook, resource.name, toChangeError(playbook, error)),
-      differences: first.differences,
-    };
-  }
-}
-
-/** Probes the resource again right before the change, and after it to verify the change. */
-async function applyChange(
-  connection: Connection,
-  { playbook, resource }: PlannedResource,
-  context: ChangeContext,
-): Promise<ObservedVerdict> {
-  const base = { playbook, resource: resource.name };
-  const look = async (): Promise<Exclude<Comparison, { error: MusterError }>> => {
-    const [answer] = await runProbes(connection, [resource.probe]);
-    const finding = compareResource(playbook, resource, answer!);
-    if ("error" in finding) throw finding.error;
-    return finding;
-  };
-  const before = await look();
-  if (before.differences.length === 0)
-    return { ...base, state: "ok", differences: [], notes: before.notes, have: before.have };
-  await resource.change!(before.have, context);
-  const after = await look();
-  const { differences } = before;
-  if (after.differences.length > 0 && !resource.reboot) {
-    const still = after.differences.map(({ what, have }) => `${what}: ${have}`).join("; ");
-    throw new MusterError("UNPROVEN", `it was changed but still differs: ${still}`);
-  }
-  await runFollowUp(playbook, resource, context);
-  const state = after.differences.length > 0 ? "needs reboot" : "changed";
-  return { ...base, state, differences, notes: after.notes, have: after.have };
-}
-
-/** A follow-up runs only after a change, so a failed one is not retried by the next provision. */
-async function runFollowUp(playbook: string, resource: Resource, context: ChangeContext): Promise<void> {
-  try {
-    await resource.followUp?.(context);
-  } catch (error) {
-    const { message } = toChangeError(playbook, error);
-    throw new MusterError("FOLLOW_UP", `it was changed, but its follow-up failed: ${message}`, {
-      next: "Do the follow-up by hand there: the next provision finds nothing to change, so it does not repeat it.",
+/** `soFar`: the verdicts of the playbooks before it. */
+async function reconcilePlaybook(
+  plan: PlaybookPlan,
+  answers: Answers,
+  soFar: readonly ObservedVerdict[],
+  rule: RebootRule,
+  work: Reconciliation,
+): Promise<ObservedVerdict[]> {
+  const blocked = findPlaybookBlocker(plan, soFar, rule);
+  if (blocked !== undefined) {
+    const block = (resource: string): ObservedVerdict => ({
+      playbook: plan.name,
+      resource,
+      state: "blocked",
+      differences: [],
+      notes: [],
+      reason: blocked,
     });
+    for (const { name } of plan.resources) work.known.set(name, block(name));
+    return [block(`playbook ${plan.name}`)];
   }
+  const isStale = soFar.some(({ playbook, state }) => plan.needs.includes(playbook) && state === "changed");
+  const current = isStale ? await probe(plan.resources, work) : answers;
+  const verdicts: ObservedVerdict[] = [];
+  for (const resource of plan.resources) {
+    const verdict = await reconcileResource(plan.name, resource, current.get(resource)!, work);
+    work.known.set(verdict.resource, verdict);
+    verdicts.push(verdict);
+  }
+  if (plan.error !== undefined) verdicts.push(createFailedVerdict(plan.name, `playbook ${plan.name}`, plan.error));
+  return [...verdicts, ...(await runHandlers(plan, work))];
 }
 
-/** The verdict for a difference that is not changed: "needs reboot" if only that is missing, else "drift". */
-function createDriftVerdict(
-  { playbook, resource }: PlannedResource,
-  finding: Exclude<Comparison, { error: MusterError }>,
-  known: VerdictsByName,
-): ObservedVerdict {
-  const { differences, notes, have } = finding;
-  const staged = (resource.after ?? []).every((name) => ["ok", "changed"].includes(known.get(name)?.state ?? "ok"));
-  const state = resource.reboot && staged ? "needs reboot" : "drift";
-  return { playbook, resource: resource.name, state, differences, notes, have };
+/**
+ * Probes once more what was in sync before anything had changed: a package may have started a unit, a file may be newer than the unit that
+ * reads it. What differs now is reconciled again, with its handlers. Returns all verdicts.
+ */
+async function lookAgain(
+  plans: readonly PlaybookPlan[],
+  before: ReadonlyMap<PlaybookPlan, ObservedVerdict[]>,
+  work: Reconciliation,
+): Promise<ObservedVerdict[]> {
+  const wasFine = ({ name }: Resource) => work.known.get(name)?.state === "ok";
+  const answers = await probe(
+    plans.flatMap(({ resources }) => resources.filter(wasFine)),
+    work,
+  );
+  const verdicts: ObservedVerdict[] = [];
+  for (const plan of plans) {
+    const later = new Map<string, ObservedVerdict>();
+    for (const resource of plan.resources) {
+      const answer = answers.get(resource);
+      if (answer === undefined) continue;
+      const verdict = await reconcileResource(plan.name, resource, answer, work);
+      work.known.set(verdict.resource, verdict);
+      later.set(verdict.resource, verdict);
+    }
+    const hasChanged = [...later.values()].some(({ state }) => state === "changed");
+    for (const verdict of hasChanged ? await runHandlers(plan, work) : [])
+      if (verdict.state !== "ok") later.set(verdict.resource, verdict);
+    verdicts.push(...before.get(plan)!.map((verdict) => later.get(verdict.resource) ?? verdict));
+  }
+  return verdicts;
 }
 
-/** Returns the name of the first dependency of a resource that has failed. */
-function findBlocker(resource: Resource, known: VerdictsByName): string | undefined {
-  return (resource.after ?? []).find((name) => ["failed", "blocked"].includes(known.get(name)?.state ?? "ok"));
-}
-
-function createFailedVerdict(playbook: string, resource: string, { message, next }: MusterError): ObservedVerdict {
-  return { playbook, resource, state: "failed", differences: [], notes: [], reason: message, next };
-}
-
-function toChangeError(playbook: string, error: unknown): MusterError {
-  const message = formatCommandFailure(error);
-  return message === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", message);
+async function probe(resources: readonly Resource[], { connection }: Reconciliation): Promise<Answers> {
+  const results = await runProbes(
+    connection,
+    resources.map((resource) => resource.probe),
+  );
+  return new Map(resources.map((resource, index) => [resource, results[index]!]));
 }

@@ -2,9 +2,10 @@ import type { spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { finished } from "node:stream/promises";
-import { ProcessOutput, type Shell, $ as zx } from "zx";
+import { ProcessOutput, $ as zx } from "zx";
 import type { Channel, Connection, ExitReason } from "../../fleet/connection.js";
 import { quote } from "../../fleet/quote.js";
+import type { NodeShell } from "./nodeshell.js";
 
 /** The exit code of ssh for a lost connection. It keeps a lost command from being taken for a finished one. */
 const SSH_LOST_EXIT_CODE = 255;
@@ -13,7 +14,7 @@ const SSH_LOST_EXIT_CODE = 255;
  * Returns zx's `$` that runs its commands on the node with /bin/sh under `set -eu`, in the home folder. Arguments arrive byte for byte. A
  * `cwd` option is a folder of the node. The local environment is not passed on.
  */
-export function createRemoteShell(connection: Connection): Shell {
+export function createRemoteShell(connection: Connection): NodeShell {
   const here = process.cwd();
   const start = (command: string, _words: unknown, options: { cwd?: string }) => {
     const cwd = options.cwd === undefined || options.cwd === here ? "" : `cd -- ${quoteWord(options.cwd)}; `;
@@ -28,7 +29,7 @@ export function createRemoteShell(connection: Connection): Shell {
     env: {},
     verbose: false,
     quiet: true,
-  }) as unknown as Shell;
+  }) as unknown as NodeShell;
 }
 
 /** Formats why a command of `$` failed as one line; undefined if the error does not come from a command. */

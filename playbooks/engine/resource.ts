@@ -1,8 +1,8 @@
-import type { Shell } from "zx";
 import type { Files } from "../../fleet/connection.js";
 import type { Facts } from "../../fleet/facts.js";
 import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
+import type { NodeShell } from "./nodeshell.js";
 
 /**
  * A query that templates/probe.py answers on the node; all probes of a node take one round trip. The answers are untrusted: `diff` must
@@ -92,7 +92,7 @@ export interface Difference {
 
 /** The means of a change. `$` is zx's, but its commands run on the node. */
 export interface ChangeContext {
-  $: Shell;
+  $: NodeShell;
   /** The file channel of the connection. */
   files(): Promise<Files>;
   node: Node;
@@ -131,6 +131,8 @@ export interface Resource<Have = unknown> {
   after?: string[];
   /** Runs once after this resource has changed. (Not named `then`, because an object with a `then` is taken for a promise.) */
   followUp?(context: ChangeContext): Promise<void>;
+  /** Handlers of the playbook that run once, at its end, after this resource has changed. */
+  notify?: string | readonly string[];
   /** Advice about a state that is in sync but may not last. */
   notes?(have: Have): string[];
   /** The change takes effect after a reboot only; until then the state is "needs reboot". */
@@ -162,3 +164,9 @@ export interface Verdict {
 
 /** The default export of a playbook module: yields the resources of a node for one concern. */
 export type Playbook = (context: PlaybookContext) => Iterable<Resource> | AsyncIterable<Resource>;
+
+/** What runs on a node after resources that notify it have changed, e.g. to restart a service. It may run again after it has failed. */
+export type Handler = (context: ChangeContext) => unknown;
+
+/** The export `handlers` of a playbook module: its handlers by name. */
+export type Handlers = Readonly<Record<string, Handler>>;

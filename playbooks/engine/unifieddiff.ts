@@ -7,6 +7,9 @@ const DIFF_TIMEOUT_MS = 2000;
 /** The most lines of a diff that are shown. */
 const MAX_DIFF_LINES = 500;
 
+/** What the package puts before a diff. */
+const HEAD = /^(Index: .*\n)?=+\n/;
+
 /** Stands for the diff of a file that is too large for one. */
 export const TOO_LARGE_FOR_DIFF = "(no diff: larger than 1 MiB)";
 const TOO_DIFFERENT_FOR_DIFF = `(no diff: too many lines differ to compare them within ${DIFF_TIMEOUT_MS / 1000} s)`;
@@ -21,7 +24,13 @@ export function unifiedDiff(path: string, have: Uint8Array, want: Uint8Array): s
   const texts = [have, want].map((bytes) => Buffer.from(bytes).toString("utf8"));
   const options = { context: 3, timeout: DIFF_TIMEOUT_MS };
   const patch = createTwoFilesPatch(path, path, texts[0]!, texts[1]!, "have", "want", options) as string | undefined;
-  return patch === undefined ? TOO_DIFFERENT_FOR_DIFF : cutLines(patch.replace(/^Index: .*\n=+\n/, ""));
+  return patch === undefined ? TOO_DIFFERENT_FOR_DIFF : cutLines(patch.replace(HEAD, ""));
+}
+
+/** Returns the whole unified diff that makes `want` of the text `have` in the file `path`, for `patch -p1` and `git apply`. */
+export function createPatch(path: string, have: string, want: string): string {
+  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, have, want, undefined, undefined, { context: 3 });
+  return patch.replace(HEAD, "");
 }
 
 function cutLines(patch: string): string {

@@ -5,6 +5,7 @@ import { breakDownRun, type RunBreakdown } from "../breakdown.js";
 import { describeFailure, selectLastLines } from "../failuretext.js";
 import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "../format.js";
 import { COLUMN_HEADS, formatCells } from "../historytext.js";
+import { buildUsageRows, formatRunUsage, USAGE_HEADS } from "../usagetext.js";
 import { renderKey } from "./document.js";
 import { type Html, html, renderTable } from "./html.js";
 import { buildSlotLanes } from "./lanes.js";
@@ -31,6 +32,7 @@ export function renderJobSections(history: RunHistory, logs?: string): Html[] {
     renderRateBars(breakdown),
     html`<h2>Nodes and slots</h2>`,
     renderTable("figures", ["", ...COLUMN_HEADS], buildRows(breakdown)),
+    ...renderUsage(history),
     ...renderRunEvents(breakdown),
     ...renderSlowest(breakdown, logs),
   ];
@@ -82,6 +84,14 @@ function buildRows({ nodes }: RunBreakdown): string[][] {
     [node.node, ...formatCells(node)],
     ...node.slots.map((slot) => [`    slot ${slot.slot}`, ...formatCells(slot)]),
   ]);
+}
+
+function renderUsage({ usage }: RunHistory): Html[] {
+  if (usage === undefined) return [];
+  return [
+    html`<h2>GPUs</h2><p>${formatRunUsage(usage)}. Of results that were kept; figures are mean / max.</p>`,
+    renderTable("figures", USAGE_HEADS, buildUsageRows(usage)),
+  ];
 }
 
 function renderRunEvents({ happenings }: RunBreakdown): Html[] {

@@ -45,10 +45,10 @@ export function buildSlotLanes(history: RunHistory): Lane[] {
 
 /** Adds a span for every attempt. */
 function addWork(history: RunHistory, add: (node: string, slot: number, span: LaneSpan) => void): void {
-  for (const { node, slot, gpus = [slot], chunk, attempt, units, seconds, from, end } of history.executions) {
+  for (const { node, slots, chunk, attempt, units, seconds, from, end } of history.executions) {
     const again = attempt === 1 ? "" : `, attempt ${attempt}`;
     const title = `chunk ${chunk}: ${pluralize(units, "unit")}, ${formatDuration(seconds)}${again}`;
-    for (const gpu of gpus) add(node, gpu, { from, to: end, what: attempt === 1 ? "ran" : "retried", title, chunk });
+    for (const slot of slots) add(node, slot, { from, to: end, what: attempt === 1 ? "ran" : "retried", title, chunk });
   }
   for (const { node, slot, chunk, attempt, reason, from, at } of history.failedAttempts) {
     const after = at > from ? ` after ${formatDuration(at - from)}` : "";
@@ -80,6 +80,8 @@ function explainStop({ why, by, from, at }: StoppedAttempt): string {
       return `stopped after ${ran}, the chunk was queued again`;
     case "preempted":
       return `stopped after ${ran} for run ${by ?? "?"}, which has a higher priority`;
+    case "canceled":
+      return `stopped after ${ran}, its task was canceled`;
     case "session ended":
       return `had run for ${ran} when the session ended`;
     default:

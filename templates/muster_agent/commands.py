@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 10  # schemas/protocol.json
+PROTOCOL_VERSION = 12  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -48,7 +48,7 @@ class Commands:
         agent.server.send({
             "ev": "hello", "muster": PROTOCOL_VERSION, "boot": agent.boot, "pid": os.getpid(),
             "started": int(stat_fields("self")[19]), "root": agent.settings.root, "held": held[:page], "more": len(held) > page,
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": len(os.sched_getaffinity(0)), "locks": agent.slots.lock_names(),
         })  # fmt: skip
         for at in range(page, len(held), page):
             agent.server.send({"ev": "held", "attempts": held[at : at + page], "more": len(held) > at + page})
@@ -57,7 +57,9 @@ class Commands:
         agent.in_place.greet()
         agent.slots.announce()
         agent.progress.forget()
+        agent.values.forget()
         agent.states.forget_sent()
+        agent.sampler.forget_reported()
 
     def handle(self, line: bytes) -> None:
         """Executes the command of a line. A malformed one is reported, and changes nothing."""
@@ -78,6 +80,7 @@ class Commands:
         if "cards" in message:
             agent.cards.set_up(message["cards"])
             agent.card_health.set_up()
+        agent.sampler.settings_changed()
         for spec in self.specs.values():
             spec.environments.clear()
 
@@ -185,6 +188,7 @@ class Commands:
         for id in message["ids"]:
             attempt = self.agent.outbox.attempts.get(id)
             if attempt:
+                attempt.stopped = attempt.stopped or message.get("keep", False)
                 self.agent.termination.cancel(attempt)
 
     def do_ping(self, _: Message) -> None:

@@ -12,6 +12,7 @@ from .attempts.logs import FIRST_CHECK_SECONDS, Logs, close_logs
 from .attempts.memory_admission import MemoryAdmission
 from .attempts.preemption import Preemption
 from .attempts.progress import ProgressReports
+from .attempts.reported_values import ValueReports
 from .attempts.reporter import Reporter
 from .attempts.slots import SlotPool
 from .attempts.spawner import Spawner
@@ -26,6 +27,7 @@ from .connection.server import Server
 from .errors import describe_error
 from .gpu.card_health import CardHealth
 from .gpu.card_set import CardSet
+from .gpu.sampler import Sampler
 from .in_place.in_place import InPlace
 from .processes.oom_kills import OomKills
 from .processes.process_table import ProcessTable
@@ -86,6 +88,7 @@ class Agent:
             self.script_runner, LOW_PRIORITY, lambda results: self.server.send({"ev": "looked", "answers": results})
         )
         self.card_health = CardHealth(self.selector, self.cards, self.slots, self.script_runner, self.server)
+        self.sampler = Sampler(self.selector, self.settings, self.slots, self.reaper, self.server, self.wakeup.wake)
         self.builder = Builder(self.settings, self.copies, self.spawner, self.reaper, self.script_runner, self.server)
         self.root_watch = RootWatch(root, root_fd)
         self.outbox = Outbox(root, self.server)
@@ -96,9 +99,10 @@ class Agent:
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
+        self.values = ValueReports(self.settings, self.slots, self.server)
         self.states = StateSaver(self.slots, self.server, self.worker)
         self.preemption = Preemption(self.slots, self.termination, self.states, self.server)
-        self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.states, self.worker)
+        self.reporter = Reporter(self.settings, self.copies, self.outbox, self.logs, self.states, self.values, self.worker)
         self.trash = Trash(root, self.worker, self.server)
         kill_earlier_agents(root)
         self.in_place.problems = recover(self.outbox, self.processes)
@@ -160,8 +164,8 @@ class Agent:
         if self.reaper.sweeping:
             due.append(now() + SWEEP_SECONDS)
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
-        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due()))
-        due.extend((self.states.due(), self.warm.due(), self.preemption.due()))
+        due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due(), self.sampler.due()))
+        due.extend((self.states.due(), self.warm.due(), self.preemption.due(), self.values.due()))
         due.append(self.server.expiry(self.settings.lease_seconds))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
@@ -173,6 +177,8 @@ class Agent:
         self.builder.run_timers(time_now)
         self.finder.run_timers(time_now)
         self.card_health.run_checks(time_now)
+        self.sampler.run_checks(time_now)
+        self.values.run_checks(time_now)
         for attempt in self.progress.run_checks(time_now):
             self.termination.escalate(attempt)
         self.states.run_checks(time_now)
@@ -245,6 +251,7 @@ class Agent:
         self.slots.occupy(attempt)
         self.memory.attempt_started(attempt)
         self.states.attempt_started(attempt)
+        self.sampler.attempt_started(attempt)
         self.oom_kills.attempt_started(attempt)
         self.reaper.watch(attempt)
         self.outbox.add_start(attempt)

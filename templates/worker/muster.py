@@ -94,6 +94,13 @@ class Chunk:
         line = "%.6f 1 %s" % (share, " ".join(text.split())[:MAX_TEXT_CHARS])
         _replace(Path(path), lambda partial: partial.write_text(line.rstrip() + "\n", "utf-8"))
 
+    def report(self, step: int, value: float) -> None:
+        """Reports an intermediate value, such as the loss after an epoch: `ask` programs and people see it while the chunk runs."""
+        path = self._variables.get("MUSTER_VALUES")
+        if path is not None:
+            with open(path, "a", encoding="ascii") as file:
+                file.write("%d %r\n" % (step, float(value)))
+
     def write(self, name: str, value: Any) -> Path:
         """Writes the output `name`, which is in place as a whole or not at all: bytes as they are, a copy of the file that a Path
         names, and everything else as JSON. Returns its path. TypeError where the value cannot be JSON."""

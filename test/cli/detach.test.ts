@@ -9,7 +9,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { startInTerminal } from "./pseudoterminal.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
@@ -22,7 +22,7 @@ const open = (name: string) => writeFileSync(join(shop.folder, `go-${name}`), ""
 
 /** Writes a job whose chunk 0 ends at once, and whose others wait for the file `go-NAME`. */
 function writeJob(name: string): string {
-  const wait = `[ $0 = 0 ] || until [ -e '${join(shop.folder, `go-${name}`)}' ]; do sleep 0.05; done`;
+  const wait = `[ $0 = 0 ] || until [ -e '${join(shop.folder, `go-${name}`)}' ]; do sleep 0.1; done`;
   const job = {
     name,
     kind: "matrix",
@@ -219,7 +219,7 @@ t.test("--resume-all names a run that cannot be resumed", async (t) => {
 
 t.test("a pipeline is detached, attached to and resumed in the same way", async (t) => {
   const job = writeJob("part");
-  const gate = `until [ -e '${join(shop.folder, "go-line")}' ]; do sleep 0.05; done`;
+  const gate = `until [ -e '${join(shop.folder, "go-line")}' ]; do sleep 0.1; done`;
   const file = shop.write("line.json", {
     name: "line",
     steps: { first: { command: ["sh", "-c", gate] }, second: { job, needs: ["first"] } },

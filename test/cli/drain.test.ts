@@ -8,7 +8,7 @@ import { shareLab } from "../lab/sharedlab.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { runMuster } from "./startmuster.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const { skip, lab, nodes, shop, inventory: labInventory } = await shareLab(t, { nodes: 2, gpus: 1 }, "two nodes");
 const folder = join(shop.folder, "fleet");
 const inventory = join(folder, "inventory.yaml");

@@ -33,7 +33,7 @@ function writeJob(name: string): void {
     command: [
       "sh",
       "-c",
-      `echo x >> ${counts}/$0-$1; until [ $0-$1 != "$WAIT_FOR" ] || [ -e ${counts}/go ]; do sleep 0.05; done; expr $0 + $1 > sum`,
+      `echo x >> ${counts}/$0-$1; until [ $0-$1 != "$WAIT_FOR" ] || [ -e ${counts}/go ]; do sleep 0.1; done; expr $0 + $1 > sum`,
     ],
     args: ["{k}", "{n}"],
     outputs: ["sum"],

@@ -51,7 +51,7 @@ t.test("--stream prints whole lines as they arrive, after the name of their node
     "--",
     "sh",
     "-c",
-    "echo first; while [ ! -e go ]; do sleep 0.05; done; echo bad >&2; printf end; exit 2",
+    "echo first; while [ ! -e go ]; do sleep 0.1; done; echo bad >&2; printf end; exit 2",
   ]);
   let printed = "";
   child.stdout!.on("data", (bytes) => {

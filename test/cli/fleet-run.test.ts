@@ -94,6 +94,9 @@ t.test("a failed chunk is retried and reported with exit 3, and stops no other c
   const ran = await runMuster(["run", job, "-i", inventory]);
   t.equal(ran.code, 3, ran.err);
   t.match(ran.out, /failed: chunk n=3 on \S+ slot \d, attempt 2: exit code 7\n\s+no such survivor/);
+  const told = ran.err.split("\n").filter((line) => line.includes("chunk n=3"));
+  t.match(told, [/attempt 1 failed on /, /^failed: chunk n=3 on \S+ slot \d, attempt 2: exit code 7$/]);
+  t.equal(told.length, 2, "a line for each attempt");
   t.equal(shop.results("bad/runs/bad").length, 7);
   t.equal(shop.read("bad/runs/bad/logs/n=3.err"), "no such survivor\n");
   t.equal(shop.read("bad/runs/bad/logs/n=2.out"), "trying 2\n");

@@ -7,13 +7,13 @@ import { waitUntil } from "../lab/waituntil.js";
 import { startInTerminal } from "./pseudoterminal.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const { skip, lab, nodes, shop, inventory } = await shareLab(t, { nodes: 2 }, "names of their own");
 const options = { cwd: shop.folder };
 
 /** Prints, waits for the file `go-NAME` in the home folder of its node, and prints again. */
 const gated = (name: string, end = "true") =>
-  `echo "$(hostname) begins"; echo warning >&2; while [ ! -e ~/go-${name} ]; do sleep 0.05; done; echo ends; ${end}`;
+  `echo "$(hostname) begins"; echo warning >&2; while [ ! -e ~/go-${name} ]; do sleep 0.1; done; echo ends; ${end}`;
 const open = (name: string) => Promise.all(nodes.map((node) => node.exec(["touch", `/root/go-${name}`])));
 
 function writeJob(name: string, tasks: Record<string, string>, keys: object = {}): string {

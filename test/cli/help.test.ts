@@ -8,7 +8,7 @@ const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 const COMMANDS =
-  "run provision verify status attach report cancel logs why schedule doctor nodes exec drain undrain validate completion".split(
+  "run bootstrap provision verify status attach report cancel logs why schedule doctor nodes exec drain undrain validate completion".split(
     " ",
   );
 

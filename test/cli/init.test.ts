@@ -93,6 +93,19 @@ t.test("a pipeline comes with the job of its first step, and leaves a job that i
   t.match(await init(folder, ["pipeline", "-o", "other.yaml"]), { code: 0, out: /^written: other\.yaml\n/ });
 });
 
+t.test("a playbook needs a name of its own, and can be printed", async (t) => {
+  const folder = newFolder(t);
+  t.match(await init(folder, ["playbook", "a b"]), { code: 64, err: /cannot be the name of a playbook/ });
+  t.match(await init(folder, ["playbook", "ramdisk"]), { code: 64, err: /muster has a playbook of this name/ });
+  t.match(await init(folder, ["playbook", "a", "b"]), { code: 64, err: /takes one name/ });
+  t.match(await init(folder, ["playbook", "-o", "-"]), {
+    code: 0,
+    out: /from "muster";[\s\S]*export default playbook;/,
+  });
+  t.match(await init(folder, ["--help"]), { code: 0, out: /muster init playbook workspace/ });
+  t.notOk(existsSync(join(folder, "playbooks")));
+});
+
 t.test("the language server sees what is wrong", async (t) => {
   const folder = newFolder(t);
   await init(folder, ["job"]);
@@ -110,7 +123,7 @@ t.test("files that exist and wrong words are refused, and nothing is written", a
   t.match(readFileSync(join(folder, "job.yaml"), "utf8"), /^name: worker\n[\s\S]*^script: "worker\.py"$/m);
   t.equal(readFileSync(join(folder, "worker.py"), "utf8"), "mine");
   t.match(await init(folder, ["job"]), { code: 64, err: /job\.yaml exists/ });
-  t.match(await init(folder, ["jobs"]), { code: 64, err: /Name one of inventory, job and pipeline/ });
+  t.match(await init(folder, ["jobs"]), { code: 64, err: /Name one of inventory, job, pipeline and playbook/ });
   t.match(await init(folder, ["job", "-o", "x.yaml", "--kind", "shards"]), { code: 64, err: /range, tasks, matrix/ });
   t.match(await init(folder, ["inventory", "--kind", "range"]), { code: 64, err: /--kind is for/ });
   t.match(await init(folder, ["inventory", "-o", "x.yaml", "a b"]), { code: 64, err: /\[USER@\]HOST\[:PORT\]/ });

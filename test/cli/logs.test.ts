@@ -3,7 +3,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { runMuster, TestFolder } from "./startmuster.js";
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 

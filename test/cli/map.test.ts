@@ -77,7 +77,7 @@ t.test("a value that fails is left out, and does not hold the others up", { skip
 
 t.test("-k keeps a value that ends early back until those before it are printed", { skip }, async (t) => {
   const project = createProject(t);
-  const gate = "while [ {} = slow ] && [ ! -e ~/keep-go ]; do sleep 0.05; done; echo {}";
+  const gate = "while [ {} = slow ] && [ ! -e ~/keep-go ]; do sleep 0.1; done; echo {}";
   const words = ["map", "-q", "-k", "-i", inventory, "--name", "kept", gate, ":::", "slow", "fast"];
   const child = startMuster(words, { cwd: project.folder });
   let out = "";
@@ -98,7 +98,7 @@ t.test("-k keeps a value that ends early back until those before it are printed"
 
 t.test("an interrupted map is resumed by the same command, and prints everything once", { skip }, async (t) => {
   const project = createProject(t);
-  const gate = "while [ {} = 2 ] && [ ! -e ~/map-go ]; do sleep 0.05; done; echo {}";
+  const gate = "while [ {} = 2 ] && [ ! -e ~/map-go ]; do sleep 0.1; done; echo {}";
   const words = ["map", "-q", "-i", inventory, gate, ":::", "1", "2"];
   const child = startMuster(words, { cwd: project.folder });
   let out = "";

@@ -21,7 +21,7 @@ import { DelayingProxy } from "../lab/proxy.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { runMuster } from "./startmuster.js";
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const { skip, shop, lab, nodes, inventory } = await shareLab(t, { nodes: 2, gpus: 0 }, "looking into nodes");
 

@@ -25,6 +25,9 @@ t.test("nodes over SSH: one usable, one with a changed host key, and none at all
   const none = await runMuster(["nodes", "-i", inventory, "--limit", "node2", "--json"]);
   t.equal(none.code, 69);
   t.match(JSON.parse(none.out), { usable: 0, nodes: [{ node: "node2", code: "HOST_KEY_CHANGED" }] });
+  const named = await runMuster(["nodes", "node1", "-i", inventory, "--json"]);
+  t.match(JSON.parse(named.out), { usable: 1, nodes: [{ node: "node1" }] });
+  t.equal(JSON.parse(named.out).nodes.length, 1);
   const quiet = await runMuster(["nodes", "-i", inventory, "-q"]);
   t.equal(quiet.out, "");
   t.match(quiet.err, /^node2\n/);

@@ -165,7 +165,7 @@ t.test("a rejected pipeline sends notifications where they can be read", async (
   t.throws(() => shop.read("typed/reported.json"), "nor do wrong words");
   const odd = await runFile("odd-hook", "on_failure: [{webhook: nowhere}]\nsteps: {a: {command: [w]}}\n");
   t.equal(odd.code, 65);
-  t.match(odd.err, /notification to the webhook in the pipeline was not delivered: its URL is neither http nor https/);
+  t.match(odd.err, /notification to the webhook was not delivered: its URL is neither http nor https/);
   const torn = await runFile("torn", `${notify("reported")}steps: {a: [\n`);
   t.match(torn, { code: 65, err: /p\.yaml:\d+:\d+/ });
   t.throws(() => shop.read("torn/reported.json"));

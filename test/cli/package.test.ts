@@ -1,17 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { join, relative } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
-import { projectRoot } from "../lab/project.js";
+import { makePackage } from "./makepackage.js";
 import { fetchNode } from "./nodeversions.js";
 import { TestFolder } from "./startmuster.js";
 
@@ -20,37 +11,6 @@ t.teardown(() => {
   execFileSync("chmod", ["-R", "u+w", shop.folder]);
   shop.remove();
 });
-
-/** Copies the project, as it is built, into a repository of its own: `npm pack` changes package.json for a moment. */
-function copyProject(): string {
-  const copy = join(shop.folder, "project");
-  const skipped = new Set(["node_modules", ".git", ".tap", "dist/test", "dist/bench"]);
-  cpSync(projectRoot(), copy, {
-    recursive: true,
-    preserveTimestamps: true,
-    filter: (path) => !skipped.has(relative(projectRoot(), path)),
-  });
-  symlinkSync(join(projectRoot(), "node_modules"), join(copy, "node_modules"));
-  // Tests run on what is built.
-  writeFileSync(join(copy, "dist/.built"), "");
-  const git = (...words: string[]) =>
-    execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...words], { cwd: copy, stdio: "ignore" });
-  git("init");
-  git("add", "package.json");
-  git("commit", "-m", "package");
-  return copy;
-}
-
-/** Makes the package. Returns the path of its tarball, and what its `muster --version` prints. */
-function makePackage(): { tarball: string; version: string } {
-  const copy = copyProject();
-  const manifest = readFileSync(join(copy, "package.json"), "utf8");
-  execFileSync("npm", ["pack", "--pack-destination", shop.folder], { cwd: copy, stdio: "pipe" });
-  t.equal(readFileSync(join(copy, "package.json"), "utf8"), manifest, "package.json is as before");
-  const tarball = readdirSync(shop.folder).find((name) => name.endsWith(".tgz"))!;
-  const head = execFileSync("git", ["rev-parse", "HEAD"], { cwd: copy, encoding: "utf8" });
-  return { tarball: join(shop.folder, tarball), version: `${JSON.parse(manifest).version} (${head.slice(0, 12)})\n` };
-}
 
 /** A muster that is installed in a folder that nobody can write to, and another user's home folder with an example. */
 interface Installation {
@@ -93,7 +53,8 @@ const others = [22, 24].map((major) => {
   const folder = join(shop.folder, `node-${major}`);
   return { major, folder, missing: fetchNode(major, folder) };
 });
-const { tarball, version } = makePackage();
+const { tarball, version, manifests } = makePackage(shop.folder);
+t.equal(...manifests, "package.json is as before");
 
 t.test("the package installs without a network and runs from a read-only folder, also for another user", (t) => {
   const installation = install(tarball, shop.folder);

@@ -10,7 +10,7 @@ import { runMuster, startMuster } from "./startmuster.js";
 const { skip, shop, nodes, inventory } = await shareLab(t, { nodes: ["rig"], gpus: 2, vendor: "amd" }, "GPUs");
 const node = nodes[0]!;
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /**
  * Counts to the given number, a step each tenth of a second, and on while the file `hold` exists. Saves the count when it is told to end,
@@ -128,6 +128,9 @@ t.test(
         { by: "high", attempt: 1 },
       ],
     );
+    const [stopped, continued] = (await explain()).split("\n").filter((line) => line.startsWith("  attempt 1"));
+    t.match(stopped, /^ {2}attempt 1: stopped after .* \(preempted by run high\)/);
+    t.match(continued, /^ {2}attempt 1, continued: done in /);
     const report = await runMuster(["report", low.run]);
     t.match(report.out, "2 attempts preempted");
     t.match(report.out, "preempted by run high");

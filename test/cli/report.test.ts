@@ -80,7 +80,7 @@ t.test("a journal of an older muster is reported as before", async (t) => {
 
 t.test("what ran when the session ended is shown without an end", async (t) => {
   const gate = join(shop.folder, "gate2");
-  shop.write("h.sh", `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
+  shop.write("h.sh", `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.1; done\necho "$1" >n\n`, 0o755);
   const file = job("held", { script: "h.sh", matrix: { n: [0, 1] } });
   const child = startMuster(["run", file, "-i", "local"]);
   const end = waitForExit(child);
@@ -102,7 +102,7 @@ t.test("what ran when the session ended is shown without an end", async (t) => {
 
 t.test("a running run is reported and not disturbed", async (t) => {
   const gate = join(shop.folder, "gate");
-  shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.05; done\necho "$1" >n\n`, 0o755);
+  shop.write("g.sh", `#!/bin/sh\nwhile [ "$1" = 5 ] && [ ! -e ${gate} ]; do sleep 0.1; done\necho "$1" >n\n`, 0o755);
   const child = startMuster(["run", job("slow", { script: "g.sh" }), "-i", "local"]);
   const end = waitForExit(child);
   const journal = join(shop.folder, "runs/slow/journal.ndjson");

@@ -77,6 +77,12 @@ t.test("running while the coordinator lives, interrupted after it was killed, co
   first.kill("SIGKILL");
   await firstEnded;
   t.match(await json("wait"), { state: "interrupted", chunks: { done: 1 }, units: { done: "1" } });
+  const liveFile = join(shop.folder, "runs/wait/live.json");
+  const live = JSON.parse(readFileSync(liveFile, "utf8"));
+  const { started } = (await json("wait")) as { started: string };
+  const written = new Date(Date.parse(started) + 100_000).toISOString();
+  writeFileSync(liveFile, JSON.stringify({ ...live, written }));
+  t.match(await json("wait"), { seconds: 100 }, "it lived for longer than its journal says");
   writeFileSync(go, "");
   t.equal((await runMuster(["run", job, "-i", "local"])).code, 0);
   t.match(await json("wait"), { state: "complete", chunks: { done: 3 } });

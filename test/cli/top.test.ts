@@ -23,7 +23,7 @@ t.test("one look, in a pipe and as JSON", { skip }, async (t) => {
   t.match(looked.out, /^2 nodes, 0 runs, 0 chunks running\n/);
   t.match(
     looked.out,
-    /\nrig {2}load .*\n {2}0 {6}- +97 % {3}2\.0\/8\.0 GiB +98 W {2}61 °C\n {2}1 {6}- +0 % {3}0\.0\/8\.0 GiB.*\nzeus {2}/,
+    /\nrig {2}197 W, load .*\n {2}0 {6}- +97 % {3}2\.0\/8\.0 GiB +98 W {2}61 °C\n {2}1 {6}- +0 % {3}0\.0\/8\.0 GiB.*\nzeus {2}/,
   );
   t.ok(looked.out.split("\n").every((line) => line.length <= 80));
   const plain = await waitForExit(startInTerminal(["top", "-i", inventory, "--no-color"], { cwd: shop.folder }));
@@ -70,7 +70,17 @@ t.test("on a terminal, while a run goes on, a node goes away and comes back", { 
   t.ok(raw().includes("\u001b[?1049h"), "the terminal's other screen");
   const named = await runMuster(["top", "seen", "-i", inventory], { cwd: join(shop.folder, "top") });
   t.match(named, { code: 0, out: /^2 nodes, 1 run, 4 chunks running\n/ });
-  const [, zeus] = nodes;
+  const [rig, zeus] = nodes;
+  rig!.setGpus({ absent: [0], busy: { 1: 50 } });
+  const without = await runMuster(["top", "seen", "-i", inventory, "--limit", "rig"], {
+    cwd: join(shop.folder, "top"),
+  });
+  t.match(
+    without.out,
+    /\nrig .*\n {2}0 {6}n=\d +25 % [^%]*\n {2}1 {6}n=\d +25 % .* 50 % /,
+    "each card has its own row",
+  );
+  rig!.setGpus({ absent: [], busy: {} });
   await zeus!.powerOff();
   await waitFor("the node is away", /^zeus {2}away: /);
   await zeus!.powerOn();

@@ -5,14 +5,14 @@ import { committedChunks } from "../faults/checks.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
 
 const options = { cwd: shop.folder };
 const why = (...words: string[]) => runMuster(["why", ...words], options);
 const go = join(shop.folder, "go");
-const wait = `until [ -e '${go}' ]; do sleep 0.05; done`;
+const wait = `until [ -e '${go}' ]; do sleep 0.1; done`;
 
 /** Two nodes on this machine, with a slot each. */
 const inventory = shop.write("inventory.yaml", {

@@ -26,6 +26,7 @@ python_envs: {prng: {requirements: requirements.txt, find_links: wheels}}
   ".project-root": "",
   "sieve.py": "",
   "worker.py": "",
+  "objective.py": "",
   "prepare.py": "",
   "predict.py": "",
   "rank.py": "",

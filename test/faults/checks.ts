@@ -110,6 +110,8 @@ const EXPECTED_ENTRIES = new Set([
   "results.ndjson",
   "summary.json",
   "all.ndjson",
+  "queue.ndjson",
+  "queue.index",
 ]);
 
 function readResult(job: KnownJob, chunk: string): string | undefined {

@@ -86,6 +86,12 @@ class Modes:
         hello()
         write('{"ev":"memory","waiting":' + "[" * 20000 + "]" * 20000 + "}\n")
 
+    def floods_idleness(lines: Iterator[bytes]) -> None:
+        hello()
+        for start in starts(lines):
+            while True:
+                say(ev="idle", id=start["id"], pci="0000:03:00.0", at=1, seconds=120)
+
     def floods_problems(lines: Iterator[bytes]) -> None:
         hello()
         while True:

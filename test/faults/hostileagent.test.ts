@@ -16,6 +16,7 @@ const MODES: Record<string, RegExp | undefined> = {
   claims_endlessly: /claims to hold \d+ attempts, more than it can have been given/,
   nests: /a line of more than 65536 bytes/,
   nests_little: /not a message/,
+  floods_idleness: /too many messages that nobody asked for/,
   floods_problems: /too many messages that nobody asked for/,
   floods_results: /too many messages that nobody asked for/,
   floods_slots: /too many messages that nobody asked for/,

@@ -153,7 +153,7 @@ t.test("folders that a chunk locked and links that lead elsewhere are removed, t
 
 t.test("files that cannot be removed from a node are reported once the result is safe", { skip }, async (t) => {
   // What belongs to another user, in a folder of that user's.
-  const job = messy("owned", "while [ ! -e keep ]; do sleep 0.05; done");
+  const job = messy("owned", "while [ ! -e keep ]; do sleep 0.1; done");
   const running = runMessy(job);
   let over = false;
   void running.then(() => {

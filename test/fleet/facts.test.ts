@@ -189,7 +189,7 @@ function factsWith(t: Tap, tools: string[], setup: object): Facts | undefined {
   const folder = mkdtempSync(join(tmpdir(), "facts-"));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const fakes = join(templates, "..", "test", "lab", "fakes");
-  for (const name of ["fake_gpus.py", ...tools]) {
+  for (const name of ["fake_gpus.py", "nvidia_settings.py", ...tools]) {
     copyFileSync(join(fakes, name), join(folder, name));
     chmodSync(join(folder, name), 0o755);
   }

@@ -45,7 +45,9 @@ t.test("defaults, profile and node are merged, from weak to strong", async (t) =
     profile: { name: "none", vendor: "none" },
     silenceSeconds: 40,
     graceSeconds: 60,
+    gpuSampleSeconds: 10,
   });
+  t.equal(zeus!.pricePerKwh, undefined);
   t.match(rig, {
     host: "192.0.2.1",
     user: "michael",

@@ -1,4 +1,5 @@
 import type { Node } from "../../fleet/node.js";
+import { NO_STATE } from "../../fleet/nodestate.js";
 import type { LabNode } from "../lab/lab.js";
 
 /** A node of the inventory with nothing special about it. */
@@ -7,7 +8,7 @@ export function createNode(change: Partial<Node> = {}): Node {
     name: "n",
     connection: "ssh",
     host: "n",
-    profile: { name: "none", vendor: "none", env: {}, kernel: {}, limits: {} },
+    profile: { name: "none", vendor: "none", env: {}, kernel: {}, limits: {}, settings: {} },
     tags: [],
     workdir: "~/.muster",
     python: "python3",
@@ -16,6 +17,8 @@ export function createNode(change: Partial<Node> = {}): Node {
     graceSeconds: 60,
     leaseSeconds: 2400,
     gpuCheckSeconds: 60,
+    gpuSampleSeconds: 10,
+    state: NO_STATE,
     ...change,
   };
 }

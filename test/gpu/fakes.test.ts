@@ -80,7 +80,7 @@ t.test("nvidia", async (t) => {
     t.equal(most.exit, 0, most.out);
     t.equal(holder.exit, 0, holder.out);
     const outcomes = { ...most.outcomes, ...holder.outcomes };
-    const skipped = ["binding-cupy", "binding-torch", "power", "samples", "startup"];
+    const skipped = ["binding-cupy", "binding-torch", "startup"];
     const wanted = Object.keys(outcomes).map((check) => [check, skipped.includes(check) ? "skipped" : "ok"]);
     t.same(outcomes, Object.fromEntries(wanted), most.out);
     t.equal(Object.keys(outcomes).length, 21, most.out);
@@ -120,9 +120,10 @@ t.test("amd", async (t) => {
       "vram",
       "sieve-hits",
       "fault",
+      "power",
     );
     t.equal(exit, 0, out);
-    const ok = { facts: "ok", health: "ok", binding: "ok", vram: "ok", "sieve-hits": "ok", fault: "ok" };
+    const ok = { facts: "ok", health: "ok", binding: "ok", vram: "ok", "sieve-hits": "ok", fault: "ok", power: "ok" };
     t.same(outcomes, { ...ok, library: "skipped" }, out);
   });
 

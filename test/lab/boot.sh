@@ -4,7 +4,14 @@
 #   NODE_DISK  folder on a tmpfs: upper/ work/ (the disk, kept over power cycles) and root/ (where it is mounted)
 #   NODE_NAME  host name          NODE_BOOT_ID  this boot's id          NODE_HIDE  folders to cover, one a line
 #   NODE_KERNEL  lines `module/parameter value`                         NODE_CARDS  lines `pci-address vendor device bytes`
+#   NODE_CGROUP  a cgroup of its own, for a node whose init is systemd; empty: its init is this script
 set -euo pipefail
+
+if [[ -n ${NODE_CGROUP-} && -z ${NODE_HAS_CGROUP-} ]]; then
+  mkdir -p "$NODE_CGROUP"
+  echo 0 >"$NODE_CGROUP/cgroup.procs"
+  NODE_HAS_CGROUP=yes exec unshare --cgroup -- bash "${BASH_SOURCE[0]}"
+fi
 
 # /proc is still the coordinator's, so this is the pid by which others know this process.
 read -r pid _ </proc/self/stat
@@ -80,6 +87,11 @@ mount_sys() {
   local part
   for part in block devices/system fs kernel; do
     [[ -d /sys/$part ]] || continue
+    if [[ $part == fs && -n ${NODE_CGROUP-} ]]; then
+      mkdir -p "$root/sys/fs/cgroup"
+      mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+      continue
+    fi
     mkdir -p "$root/sys/$part"
     mount --rbind "/sys/$part" "$root/sys/$part"
   done
@@ -98,12 +110,34 @@ mount_sys() {
     echo "$device" >"$card/device"
     echo 0x030000 >"$card/class"
     printf 'PCI_CLASS=30000\nPCI_ID=%s:%s\nPCI_SLOT_NAME=%s\n' "${vendor#0x}" "${device#0x}" "$address" >"$card/uevent"
+    local module=amdgpu
+    [[ $vendor == 0x10de ]] && module=nvidia
+    mkdir -p "$root/sys/bus/pci/drivers/$module"
+    ln -sfn "../../../../module/$module" "$root/sys/bus/pci/drivers/$module/module"
+    ln -s "../../../bus/pci/drivers/$module" "$card/driver"
     [[ $bytes == 0 ]] || echo "$bytes" >"$card/mem_info_vram_total"
     ln -s "../../../$address" "$card/drm/card$number/device"
     ln -s "../../devices/pci0000:00/$address/drm/card$number" "$root/sys/class/drm/card$number"
     ln -s "../../../devices/pci0000:00/$address" "$root/sys/bus/pci/devices/$address"
     number=$((number + 1))
   done <<<"$NODE_CARDS"
+}
+
+# Units of systemd for a node: sshd, and nothing that would change the kernel that it shares with others.
+write_units() {
+  local units=$root/etc/systemd/system unit
+  [[ -e $units/muster-lab-sshd.service ]] && return
+  mkdir -p "$NODE_DISK/units/basic.target.wants"
+  for unit in systemd-{udevd,udev-trigger,modules-load,sysctl,binfmt,remount-fs,random-seed}.service modprobe@.service \
+    systemd-udevd-{control,kernel}.socket systemd-journald-audit.socket \
+    {sys-kernel-{debug,tracing,config},sys-fs-fuse-connections,dev-hugepages}.mount proc-sys-fs-binfmt_misc.automount; do
+    ln -s /dev/null "$NODE_DISK/units/$unit"
+  done
+  printf '[Service]\nExecStart=/usr/sbin/sshd -D -e -f /etc/ssh/sshd_config\nRestart=always\nRestartSec=50ms\nKillMode=process\n' \
+    >"$NODE_DISK/units/muster-lab-sshd.service"
+  ln -s ../muster-lab-sshd.service "$NODE_DISK/units/basic.target.wants/"
+  rm -rf "$units"
+  cp -a "$NODE_DISK/units" "$units"
 }
 
 hide_folders
@@ -114,6 +148,7 @@ covered /run 755
 mkdir -p "$root/run/sshd" "$root/run/lock" "$root/run/user"
 covered /tmp 1777
 mount --bind "$NODE_DISK/home" "$root/root"
+[[ -n ${NODE_CGROUP-} ]] && write_units
 hostname "$NODE_NAME"
 
 cd "$root"
@@ -125,6 +160,10 @@ rmdir /.outside
 
 echo "up $pid"
 exec </dev/null >/var/log/sshd.log 2>&1
+
+if [[ -n ${NODE_CGROUP-} ]]; then
+  exec env -i container=muster-lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=basic.target
+fi
 
 # Init: sshd stands up again whenever it is stopped; bash reaps whatever is orphaned.
 exec 9<> <(:)

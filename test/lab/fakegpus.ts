@@ -19,12 +19,20 @@ export interface GpuSetup {
   used?: Record<number, number>;
   /** Percent of the time that a card computes; otherwise 0. */
   busy?: Record<number, number>;
+  /** Watts of a card; otherwise 98.4 (AMD) and 21.47 (NVIDIA). */
+  watts?: Record<number, number>;
+  /** Cards whose clocks are held down because they are too hot. */
+  hot?: number[];
   /** A process that holds memory of a card. */
   holders?: Record<number, number>;
   /** NVIDIA's cards beside those of AMD; their addresses come after these. */
   nvidia?: Omit<GpuSetup, "vendor" | "nvidia">;
+  /** The tool of NVIDIA does not know the field that says why clocks are held down. */
+  old?: true;
   /** The tools never answer, or print what is no report. */
   tools?: "hang" | "garbage" | "fail";
+  /** nvidia-smi never returns when it sets something, or says of limits and clocks that it cannot, and exits with 0. */
+  setting?: "hang" | "unsupported";
 }
 
 export type SmiRelease = "rocm5" | "rocm6" | "rocm7" | "nvidia";
@@ -46,13 +54,43 @@ export function sysfsCards(gpus: GpuSetup | undefined): string {
   return [...own, ...others].join("\n");
 }
 
+/** The folder of card `index` in sysfs, as a path on the node. */
+export function deviceFolder(index: number): string {
+  return `sys/devices/pci0000:00/${pciAddress(index)}`;
+}
+
+/** The driver's table gpu_metrics v1.3, of which only the throttling is filled in: by the hottest place of the card. */
+function gpuMetrics(isHot: boolean): string {
+  const table = Buffer.alloc(120);
+  table.writeUInt16LE(table.length, 0);
+  table.writeUInt8(1, 2);
+  table.writeUInt8(3, 3);
+  table.writeBigUInt64LE(isHot ? 1n << 36n : 0n, 112);
+  return table.toString("latin1");
+}
+
 function listIndexes(count = 0): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
-/** Files of sysfs that say how AMD's cards are, and which are on the bus (without `to` it is not), as paths on the node. */
+/** What an AMD card is set to when its driver is loaded. */
+const BOOT_SETTINGS: Readonly<Record<string, string>> = {
+  "hwmon/hwmon3/power1_cap": "100000000\n",
+  "hwmon/hwmon3/power1_cap_min": "60000000\n",
+  "hwmon/hwmon3/power1_cap_max": "120000000\n",
+  "hwmon/hwmon3/pwm1_enable": "2\n",
+  "hwmon/hwmon3/pwm1": "51\n",
+  pp_od_clk_voltage:
+    "OD_SCLK:\n0: 500Mhz\n1: 2750Mhz\nOD_MCLK:\n0: 97Mhz\n1: 875MHz\nOD_VDDGFX_OFFSET:\n0mV\nOD_RANGE:\nSCLK:     500Mhz       2800Mhz\nMCLK:     674Mhz       1075Mhz\n",
+};
+
+/**
+ * Files of sysfs that say how AMD's cards are, those that hold their settings since boot, and which cards are on the bus (without `to` it is
+ * not), as paths on the node.
+ */
 export function sysfsState(gpus: GpuSetup): {
   files: [path: string, text: string][];
+  settings: [path: string, text: string][];
   links: [path: string, to?: string][];
 } {
   const indexes = listIndexes(gpus.count);
@@ -72,11 +110,19 @@ export function sysfsState(gpus: GpuSetup): {
       pp_dpm_mclk: sick ? "" : "0: 96Mhz *\n1: 875Mhz\n",
       power_dpm_force_performance_level: sick ? "unknown\n" : "auto\n",
       mem_info_vram_used: `${used}\n`,
-      "hwmon/hwmon3/power1_average": "98400000\n",
+      "hwmon/hwmon3/power1_average": `${(gpus.watts?.[index] ?? 98.4) * 1e6}\n`,
       "hwmon/hwmon3/temp1_input": "61200\n",
+      "hwmon/hwmon3/temp2_input": "75000\n",
+      "hwmon/hwmon3/temp3_input": "80000\n",
+      "hwmon/hwmon3/freq1_input": "2359000000\n",
+      "hwmon/hwmon3/freq2_input": "875000000\n",
+      gpu_metrics: gpuMetrics(gpus.hot?.includes(index) ?? false),
       gpu_busy_percent: `${gpus.busy?.[index] ?? 0}\n`,
     };
-    return Object.entries(texts).map(([name, text]) => [`sys/devices/pci0000:00/${pciAddress(index)}/${name}`, text]);
+    return Object.entries(texts).map(([name, text]) => [`${deviceFolder(index)}/${name}`, text]);
   });
-  return { files: gpus.vendor === "amd" ? files : [], links };
+  const settings = indexes.flatMap((index) =>
+    Object.entries(BOOT_SETTINGS).map(([name, text]): [string, string] => [`${deviceFolder(index)}/${name}`, text]),
+  );
+  return gpus.vendor === "amd" ? { files, settings, links } : { files: [], settings: [], links };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { cgroupOfNode } from "./labcgroups.js";
 import { type InventoryChange, writeInventory } from "./labinventory.js";
 import { LabNode, type NodePlace } from "./labnode.js";
 import { type LabOptions, type LabPlan, planLab } from "./labplan.js";
@@ -149,6 +150,7 @@ async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
         .map(([name, value]) => `${name.replace(".", "/")} ${value}`)
         .join("\n"),
       NODE_CARDS: cards,
+      ...(plan.systemd ? { NODE_CGROUP: cgroupOfNode(spot.folder, spot.name) } : {}),
     },
   });
   return {

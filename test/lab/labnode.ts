@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type GpuSetup, sysfsCards, sysfsState } from "./fakegpus.js";
 import { findMarked, listDescendants, listNamespace, type Process } from "./processes.js";
 import { type LabKind, LabUnsupportedError } from "./requirements.js";
 import { knownHostsLine, makeKey, type SshdOptions } from "./sshd.js";
 import type { SupervisorClient } from "./supervisorclient.js";
+import { comesTrue } from "./waituntil.js";
 
 const run = promisify(execFile);
 
@@ -160,7 +160,7 @@ export class LabNode {
 
   /** Waits at most `seconds` for `processes()` to be empty; returns what is left then. */
   async quiet(seconds: number): Promise<Process[]> {
-    await until(seconds, () => this.processes().length === 0);
+    await comesTrue(() => this.processes().length === 0, seconds);
     return this.processes();
   }
 
@@ -180,8 +180,9 @@ export class LabNode {
   }
 
   private writeSysfs(gpus: GpuSetup): void {
-    const { files, links } = sysfsState(gpus);
-    for (const [path, text] of files) {
+    const { files, settings, links } = sysfsState(gpus);
+    const unset = settings.filter(([path]) => !existsSync(join(this.root, path)));
+    for (const [path, text] of [...files, ...unset]) {
       const file = join(this.root, path);
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, text);
@@ -207,7 +208,7 @@ export class LabNode {
     process.kill(old.pid, "SIGTERM");
     const title = (process: Process) => isListener(process.argv) && process.argv[0]!.includes("[listener]");
     const back = () => this.everything().some((process) => title(process) && process.pid !== old.pid);
-    if (!(await until(10, back))) throw new Error(`${this.name}: sshd does not come back: ${this.sshdLog()}`);
+    if (!(await comesTrue(back, 10))) throw new Error(`${this.name}: sshd does not come back: ${this.sshdLog()}`);
   }
 
   /** What sshd has logged. */
@@ -251,13 +252,4 @@ function killIfThere(pid: number): void {
 function isListener(argv: string[]): boolean {
   const line = argv.join(" ");
   return line.includes("[listener]") || (/sshd -D/.test(line) && !line.endsWith(" -R"));
-}
-
-async function until(seconds: number, holds: () => boolean): Promise<boolean> {
-  const deadline = performance.now() + seconds * 1000;
-  while (!holds()) {
-    if (performance.now() > deadline) return false;
-    await wait(5);
-  }
-  return true;
 }

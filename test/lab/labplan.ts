@@ -21,6 +21,8 @@ export interface LabOptions {
   banner?: string;
   /** Kernel parameters, `module.parameter` -> value. Default: the feature mask that the profile wants. */
   kernel?: Record<string, string>;
+  /** Whether systemd is the first process of the nodes. Ask `lackingSystemd()` first. */
+  systemd?: boolean;
 }
 
 /** Options with everything decided. */
@@ -35,6 +37,7 @@ export interface LabPlan {
   loginShell?: string;
   banner?: string;
   kernel: Record<string, string>;
+  systemd: boolean;
 }
 
 /** Fills in the defaults. Pure. */
@@ -55,5 +58,6 @@ export function planLab(options: LabOptions, me: string): LabPlan {
     loginShell: options.loginShell,
     banner: options.banner,
     kernel: options.kernel ?? (vendor === "amd" ? { "amdgpu.ppfeaturemask": "0xffff7fff" } : {}),
+    systemd: options.systemd ?? false,
   };
 }

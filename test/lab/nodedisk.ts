@@ -89,7 +89,7 @@ function placeTool(file: string, folder: string): void {
   const fakes = join(projectRoot(), "test/lab/fakes");
   cpSync(join(fakes, file), join(folder, file));
   chmodSync(join(folder, file), 0o755);
-  cpSync(join(fakes, "fake_gpus.py"), join(folder, "fake_gpus.py"));
+  for (const module of ["fake_gpus.py", "nvidia_settings.py"]) cpSync(join(fakes, module), join(folder, module));
 }
 
 /** The start-up files by which each shell greets even those who do not want to talk. */

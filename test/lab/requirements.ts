@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** Something that a lab on this machine cannot do. Tests skip with its message. */
 export class LabUnsupportedError extends Error {
@@ -63,4 +63,17 @@ export function lacking(machines?: string): string | false {
   const available = labAvailable();
   if (!available.ok) return `no lab here: ${available.missing}`;
   return (machines !== undefined && wholeMachines(machines)) || false;
+}
+
+/** Where cgroups of version 2 are; undefined where there are none. */
+export function cgroupRoot(): string | undefined {
+  return /^\S+ (\S+) cgroup2 rw/m.exec(readFileSync("/proc/self/mounts", "utf8"))?.[1];
+}
+
+/** Why nodes cannot boot systemd here; false where they can. */
+export function lackingSystemd(): string | false {
+  const reason = lacking("systemd as a node's first process");
+  if (reason !== false) return reason;
+  if (!existsSync("/lib/systemd/systemd")) return "nodes with systemd need it here: apt-get install systemd";
+  return cgroupRoot() === undefined && "nodes with systemd need cgroups of version 2";
 }

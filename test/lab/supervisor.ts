@@ -7,6 +7,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
+import { removeCgroup, removeOrphanedCgroups } from "./labcgroups.js";
 import { awaitSshd, isPortFree, readFirstLine } from "./ports.js";
 import { killMarked } from "./processes.js";
 import type { FromSupervisor, StartNode, ToSupervisor } from "./supervisorprotocol.js";
@@ -14,6 +15,8 @@ import type { FromSupervisor, StartNode, ToSupervisor } from "./supervisorprotoc
 const [folder, kind] = process.argv.slice(2) as [string, "machines" | "plain"];
 const children = new Map<string, ChildProcess>();
 const inits = new WeakMap<ChildProcess, number>();
+/** By node. */
+const cgroups = new Map<string, string>();
 let table: string | undefined;
 let mounted = false;
 let ending = false;
@@ -54,6 +57,7 @@ async function startNode(node: StartNode): Promise<number> {
     env: { PATH: process.env.PATH, ...node.env },
   });
   children.set(node.name, child);
+  if (node.env.NODE_CGROUP !== undefined) cgroups.set(node.name, node.env.NODE_CGROUP);
   child.once("exit", () => {
     if (children.get(node.name) === child) children.delete(node.name);
   });
@@ -74,6 +78,12 @@ async function killNode(name: string): Promise<void> {
   if (init === undefined) child.kill("SIGKILL");
   else process.kill(init, "SIGKILL");
   await gone;
+  const cgroup = cgroups.get(name);
+  if (cgroup !== undefined) removeCgroup(cgroup);
+}
+
+function isBusy(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "EBUSY";
 }
 
 async function answer(request: ToSupervisor): Promise<FromSupervisor> {
@@ -97,8 +107,11 @@ function say(message: FromSupervisor): void {
 async function takeDown(): Promise<void> {
   if (ending) return;
   ending = true;
-  await Promise.all([...children.keys()].map(killNode));
-  const wrong: unknown[] = [];
+  const ends = await Promise.allSettled([...children.keys()].map(killNode));
+  // A cgroup that was busy is tried again below.
+  const wrong: unknown[] = ends.flatMap((end) =>
+    end.status === "rejected" && !isBusy(end.reason) ? [end.reason] : [],
+  );
   const attempt = (step: () => void) => {
     try {
       step();
@@ -106,6 +119,8 @@ async function takeDown(): Promise<void> {
       wrong.push(error);
     }
   };
+  // Also of nodes whose init has ended by itself.
+  for (const cgroup of cgroups.values()) attempt(() => removeCgroup(cgroup));
   if (table !== undefined) attempt(() => execFileSync("nft", ["delete", "table", "inet", table!]));
   if (mounted) attempt(() => execFileSync("umount", ["-l", `${folder}/disks`]));
   attempt(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,6 +135,7 @@ async function main(): Promise<void> {
   process.stderr.on("error", () => undefined);
   const block = await claimBlock();
   if (kind === "machines") {
+    removeOrphanedCgroups();
     execFileSync("mount", ["-t", "tmpfs", "-o", "mode=755", "tmpfs", `${folder}/disks`]);
     mounted = true;
     table = makeTable(block);

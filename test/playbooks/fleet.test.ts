@@ -15,7 +15,7 @@ const SLOW = `import { fileResource, type Playbook } from "muster";
 const slow: Playbook = () => [{
   ...fileResource({ path: "/srv/slow", content: "done" }),
   async change(_, { $, place }) {
-    await $\`touch /srv/begun; until test -e /srv/go; do sleep 0.05; done\`;
+    await $\`touch /srv/begun; until test -e /srv/go; do sleep 0.1; done\`;
     await place({ path: "/srv/slow", content: Buffer.from("done") });
   },
 }];
@@ -79,7 +79,7 @@ t.test("a fleet is provisioned with nodes that are off, that reboot, and two at 
   await t.test("two provisions at once on a node: the second waits, and says so", async (t) => {
     const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
     const firstEnd = waitForExit(first);
-    await one!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
+    await one!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.1; done"]);
     const second = startMuster(["provision", "slow", "-i", inventory, "--limit", "node1"]);
     const secondEnd = waitForExit(second);
     await new Promise<void>((resolve) => second.stderr!.once("data", () => resolve()));
@@ -108,7 +108,7 @@ t.test("a fleet is provisioned with nodes that are off, that reboot, and two at 
       await two!.exec(["sh", "-c", "echo old >/srv/slow"]);
       const first = startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]);
       const end = waitForExit(first);
-      await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.05; done"]);
+      await two!.exec(["sh", "-c", "until test -e /srv/begun; do sleep 0.1; done"]);
       first.kill("SIGKILL");
       await end;
       t.equal((await two!.exec(["cat", "/srv/slow"])).stdout, "old\n");

@@ -5,7 +5,7 @@ import { fileResource } from "../../playbooks/engine/fileresource.js";
 import type { Playbook, Resource } from "../../playbooks/engine/resource.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
-import { findVerdict, listWrong, TestNode } from "./testnode.js";
+import { findVerdict, listWrong, nameTest, TestNode } from "./testnode.js";
 
 const skip = lacking("another login shell");
 
@@ -82,7 +82,7 @@ t.test("any name and any byte arrives unchanged", { skip }, async (t) => {
         diff: () => [{ what: "password", have: "hunter2", want: "hunter3", diff: "-hunter2", secret: true }],
       },
     ];
-    bench.playbooks = [{ name: "asks", playbook: asks }];
+    bench.playbooks = [nameTest(asks, "asks")];
     const done = await bench.provision();
     t.same(
       seen.slice(0, names.length + 1),

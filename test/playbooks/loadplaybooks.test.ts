@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from "node:fs";
 import t from "tap";
 import { loadInventory } from "../../fleet/inventory.js";
 import { loadPlaybooks } from "../../playbooks/engine/loadplaybooks.js";
 import type { PlaybookContext, Resource } from "../../playbooks/engine/resource.js";
 import { InvalidFileError, MusterError } from "../../schemas/errors.js";
 import { runMuster, TestFolder } from "../cli/startmuster.js";
+import { removeMarkerAfter } from "./localmarker.js";
 
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
@@ -35,7 +35,8 @@ t.test("a playbook in TypeScript, with a module beside it, without a build step"
      export default mine;`,
   );
   const [mine] = await loadPlaybooks(["mine", "mine"], inventory);
-  const resources = [...(mine!.playbook(subject) as Iterable<Resource>)];
+  const resources: Resource[] = [];
+  for await (const resource of mine!.playbook(subject)) resources.push(resource);
   t.same(
     resources.map(({ name }) => name),
     ["file /srv/here/a", "file /srv/here/b"],
@@ -55,18 +56,16 @@ t.test("a playbook that cannot be loaded is reported with the reason and positio
   shop.write("playbooks/empty.ts", "export const x = 1;\n");
   t.match((await refusal(["empty"])).message, /empty.ts: the playbook empty has no function as its default export/);
   shop.write("playbooks/throws.ts", "throw new Error('at once');\n");
-  t.match((await refusal(["throws"])).message, /throws.ts: cannot be loaded: at once/);
+  t.match((await refusal(["throws"])).message, /throws.ts:1:7: cannot be loaded: at once/);
   shop.write("playbooks/lost.ts", 'import "./nothing.js";\n');
-  t.match((await refusal(["lost"])).message, /lost.ts: there is no module .\/nothing.js/);
+  t.match((await refusal(["lost"])).message, /lost.ts:1:8: there is no module .\/nothing.js/);
   const unknown = await refusal(["ramdsk"]);
   t.match(unknown, { exitStatus: 65, next: /ramdisk/ });
   t.match((await refusal(["../mine"])).message, /there is no playbook/);
 });
 
 t.test("this machine can be a node", async (t) => {
-  // Where muster has never provisioned this machine, nothing says afterwards that it has.
-  const marker = `/dev/shm/muster-${process.geteuid?.()}`;
-  if (!existsSync(marker)) t.teardown(() => rmSync(marker, { recursive: true, force: true }));
+  removeMarkerAfter(t);
   const target = `${shop.folder}/it's $(here)`;
   shop.write(
     "playbooks/local.ts",

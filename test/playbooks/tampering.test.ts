@@ -9,7 +9,8 @@ import ramdisk from "../../playbooks/ramdisk.js";
 import { startLab } from "../lab/lab.js";
 import { lacking } from "../lab/requirements.js";
 import { inventoryWith } from "./runverb.js";
-import { findVerdict, listWrong, TestNode } from "./testnode.js";
+import { type Spoil, spoilAndMend } from "./spoil.js";
+import { listWrong, TestNode } from "./testnode.js";
 
 const skip = lacking("files of others, mounts");
 
@@ -18,15 +19,6 @@ const SMALL = "file /srv/small/file";
 const BOOK = "files /srv/conf/";
 const LOCKS = "gpu locks";
 const RAM = "ramdisk /dev/shm/step3";
-
-/** A way to spoil a node: what root does there, which resource then says what. `kept`: it cannot be repaired, and this undoes it. */
-interface Spoil {
-  name: string;
-  script: string;
-  resource: string;
-  says: RegExp;
-  kept?: { reason: RegExp; undo: string };
-}
 
 const spoils: Spoil[] = [
   { name: "content", script: "echo x >>/etc/muster-test.conf", resource: RULES, says: /^content: \d+ bytes/ },
@@ -203,25 +195,7 @@ t.test("drift is found, corrected, and then gone", { skip }, async (t) => {
   t.equal(clean.fingerprint, first.fingerprint);
   t.equal((await bench.verify()).fingerprint, first.fingerprint);
 
-  for (const { name, script, resource, says, kept } of spoils)
-    await t.test(name, async (t) => {
-      await node!.exec(["sh", "-c", `set -e; ${script}`]);
-      const before = await bench.verify();
-      t.same(listWrong(before), [`${resource}: drift`]);
-      const { what, have, want } = findVerdict(before, resource).differences[0]!;
-      t.match(`${what}: ${have} / ${want}`, says);
-      t.not(before.fingerprint, first.fingerprint);
-      const repaired = await bench.provision();
-      if (kept !== undefined) {
-        t.same(listWrong(repaired), [`${resource}: failed`]);
-        t.match(findVerdict(repaired, resource).reason, kept.reason);
-        await node!.exec(["sh", "-c", `set -e; ${kept.undo}`]);
-        await bench.provision();
-      } else t.same(listWrong(repaired), [`${resource}: changed`]);
-      const after = await bench.verify();
-      t.same(listWrong(after), []);
-      t.equal(after.fingerprint, first.fingerprint);
-    });
+  for (const spoil of spoils) await t.test(spoil.name, (t) => spoilAndMend(t, bench, node!, spoil));
   const { stdout } = await node!.exec(["cat", "/root/elsewhere"]);
   t.equal(stdout, "other\n", "the target of a link is never written");
   const left = await node!.exec(["find", "/etc", "/srv", "/dev/shm", "-name", ".muster-*"]);

@@ -21,7 +21,7 @@ export class TestNode {
     const inventory = loadInventory(file);
     const connection = await connect(inventory.nodes[0]!);
     const playbooks =
-      playbook === undefined ? await loadPlaybooks(inventory.playbooks, inventory) : [{ name: "test", playbook }];
+      playbook === undefined ? await loadPlaybooks(inventory.playbooks, inventory) : [nameTest(playbook)];
     return new TestNode(connection, await gatherFacts(connection), inventory, playbooks);
   }
 
@@ -30,8 +30,13 @@ export class TestNode {
   }
 
   provision(): Promise<NodeInspection> {
-    return provisionNode(this.connection, this.facts, this.playbooks, this.inventory, () => {});
+    return provisionNode(this.connection, this.facts, this.playbooks, this.inventory, { onWait: () => {} });
   }
+}
+
+/** A playbook that needs no others, and has no handlers. */
+export function nameTest(playbook: Playbook, name = "test"): NamedPlaybook {
+  return { name, playbook, needs: [], handlers: {} };
 }
 
 /** "resource: state" of what is not ok. */

@@ -18,6 +18,7 @@ const ran = (
   chunk: `${end}`,
   node,
   slot,
+  slots: [slot],
   attempt: 1,
   units: 10n,
   seconds,
@@ -52,6 +53,7 @@ const history: RunHistory = {
   stoppedAttempts: [
     { e: "stopped", from: 75, at: 95, seconds: 20, chunk: HOSTILE, node: "a", slot: 1, attempt: 1, why: "superseded" },
   ],
+  unstartedStops: [],
   openAttempts: [{ chunk: HOSTILE, node: "b", slot: 0, attempt: 1, from: 97 }],
   nodeEntries: [
     { e: "node", at: 1, node: "a", state: "live", slots: [0, 1] },
@@ -59,10 +61,13 @@ const history: RunHistory = {
     { e: "node", at: 30, node: "b", state: "silent", reason: HOSTILE },
     { e: "node", at: 60, node: "b", state: "live", slots: [0] },
   ],
+  idleEntries: [],
+  usage: undefined,
   slotEntries: [
     { e: "slot", at: 12, node: "a", slot: 1, out: HOSTILE },
     { e: "slot", at: 70, node: "a", slot: 1 },
   ],
+  healEntries: [{ e: "heal", at: 40, node: "b", step: "failed", text: HOSTILE }],
   failures: [
     { chunk: "7", node: "a", slot: 1, attempt: 1, exit: 1, signal: null, reason: "exit code 1", stderr: HOSTILE },
   ],
@@ -94,10 +99,25 @@ t.test("breaks a run down by node and slot", async (t) => {
   t.match(happenings, [
     { at: 12, node: "a", slot: 1, what: /^disabled: / },
     { at: 30, node: "b", what: /^silent: / },
+    { at: 40, node: "b", what: HOSTILE },
     { at: 60, node: "b", what: "is back" },
     { at: 70, node: "a", slot: 1, what: "enabled again" },
     { at: 80, what: /^session 2 began/ },
   ]);
+});
+
+t.test("a chunk on several slots keeps all of them busy", async (t) => {
+  const wide = { ...history, executions: [ran("b", 0, 20, 20, { slots: [0, 1] })], openAttempts: [] };
+  const { nodes } = breakDownRun(wide);
+  t.match(nodes[1]?.slots, [
+    { slot: 0, chunks: 1, busy: 20 },
+    { slot: 1, chunks: 0, busy: 20 },
+  ]);
+  const lanes = buildSlotLanes(wide).filter(({ group }) => group === "b");
+  t.same(
+    lanes.map(({ spans }) => spans.filter(({ what }) => what === "ran").length),
+    [1, 1],
+  );
 });
 
 t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) => {
@@ -116,6 +136,7 @@ t.test("many slots and events are summarized unless all are requested", async (t
   const many: RunHistory = {
     ...history,
     nodeEntries: [{ e: "node", at: 1, node: "a", state: "live", slots }],
+    healEntries: [],
     slotEntries: slots.map((slot) => ({ e: "slot", at: slot, node: "a", slot, out: "sick" })),
   };
   t.match(formatHistory(many, false), /\n101 slots: use -v to list them\n[\s\S]*and 81 more: use -v to list all/);
@@ -216,4 +237,11 @@ t.test("a chunk that was preempted: which run has it, in the head, the events an
   const [, lane] = buildSlotLanes(preempted);
   const title = lane?.spans.find(({ from }) => from === 70)?.title;
   t.match(title, /stopped after 5.0 s for run [\s\S]*, which has a higher priority/);
+});
+
+t.test("a GPU that idled in a chunk is an event that fits into a line", async (t) => {
+  const pci = "0000:06:00.0";
+  const idle = { e: "idle", at: 40, chunk: "n=1", node: "a", slot: 1, attempt: 1, pci, seconds: 120 } as const;
+  const text = formatHistory({ ...history, idleEntries: [idle] }, false);
+  t.match(text, /^ {2}after 40 s {7}a slot 1: chunk n=1: GPU 0000:06:00\.0 idle \(0 %\) for 120 s$/m);
 });

@@ -1,11 +1,25 @@
 /** Functions of report/ that return no complete text for people: parts of the texts above, documents, and values. */
 export const NOT_RENDERED = [
   "describeProject",
+  // Says what the inventory says, which is no text from a node.
+  "formatHealSettings",
+  // A part of formatDrift, and of renderFleet.
+  "groupGpuDifferences",
+  "matchSamples",
+  "buildBenchDocument",
   "NodeProgress",
   // Shown by formatNodesTable and createDriftTable.
   "createNodesTable",
   "formatTable",
   "formatOverhead",
+  "formatOtherOutcomes",
+  // Parts of formatSummary, formatHistory, renderRun and renderHistoryPage.
+  "formatEnergy",
+  "formatUsageTotals",
+  "formatRunUsage",
+  "formatUsageTable",
+  "buildUsageRows",
+  "renderUsage",
   "breakDownRun",
   "listRunNodes",
   "buildDriftDocument",
@@ -33,9 +47,13 @@ export const NOT_RENDERED = [
   // PlainProgress prints its lines.
   "FailureDigest",
   "formatMismatch",
+  // Shown by formatHealPlan.
+  "formatHealDecision",
+  "buildHealMetrics",
   "buildVerifyMetrics",
   "buildRunMetrics",
   "buildPipelineMetrics",
+  "buildUsageMetrics",
   // It prints the output of renderRun, renderPipeline and PlainProgress.
   "TtyProgress",
   "LiveScreen",

@@ -6,12 +6,12 @@ import { PlainProgress } from "../../report/progressplain.js";
 import { createLiveRun } from "./liverunsample.js";
 
 export const members = [
-  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], memoryWaitingSlots: 1 },
+  { node: { name: "rig" }, state: "live", slots: [{ slot: 0 }], slotMonitor: { memoryWaitingSlots: 1 } },
   {
     node: { name: "zeus" },
     state: "away",
     slots: [],
-    memoryWaitingSlots: 0,
+    slotMonitor: { memoryWaitingSlots: 0 },
     reason: "no route",
     error: { next: "Look." },
   },

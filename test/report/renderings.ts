@@ -2,8 +2,8 @@ import type { Job } from "../../executor/job/job.js";
 import type { Pipeline } from "../../executor/pipeline/pipeline.js";
 import type { PipelineHistory } from "../../executor/pipeline/pipelinehistory.js";
 import type { NodeWorker } from "../../executor/run/node/nodeworker.js";
-import type { JournalEntry } from "../../executor/run/record/journalentry.js";
 import type { SampledNode } from "../../fleet/gpus/sampledfleet.js";
+import { formatBench } from "../../report/benchtext.js";
 import { formatCacheLine, formatCacheProblems, formatCacheTable } from "../../report/cachetext.js";
 import {
   formatCancelledPipeline,
@@ -23,10 +23,12 @@ import {
   createDriftTable,
   formatDrift,
   formatDriftTotal,
+  formatIncludedPlaybooks,
   formatNodeReport,
 } from "../../report/drifttext.js";
 import { formatFollowEvent } from "../../report/followtext.js";
 import { toPrintableText } from "../../report/format.js";
+import { formatHealPlan, formatHealStep } from "../../report/healtext.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
 import { formatNodeEntry } from "../../report/journaltext.js";
@@ -43,13 +45,15 @@ import { formatPlan } from "../../report/plantext.js";
 import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
+import { formatAddedTasks, formatCanceledTasks } from "../../report/queuetext.js";
 import { formatTable } from "../../report/resulttable.js";
-import { formatSchedule, type ScheduledEntry } from "../../report/scheduletext.js";
+import { formatSchedule } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
 import { formatSummary } from "../../report/summarytext.js";
 import { renderFleet } from "../../report/topview.js";
 import { formatExplanation } from "../../report/whytext.js";
 import { createNode } from "../fleet/nodes.js";
+import { benched } from "./benchsample.js";
 import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import { members, progressText } from "./progressrendering.js";
@@ -60,8 +64,11 @@ import {
   facts,
   failure,
   followEvents,
+  healDecisions,
+  healStep,
   history,
   looks,
+  nodeEntries,
   pipeline,
   pipelineSummary,
   plan,
@@ -70,6 +77,7 @@ import {
   stopped,
   summary,
 } from "./samples.js";
+import { scheduled as entry } from "./scheduledsample.js";
 
 /** A function of report/ with an input that covers all of it. */
 export interface Rendering {
@@ -101,6 +109,7 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 });
 
 const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
+const HEAL_VALUES = new Set(["do", "action", "from", "step", "at"]);
 /** Values of what happens while logs are followed that muster chooses. */
 const FOLLOW_VALUES = new Set([...NUMBERS, "type", "stream"]);
 /** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
@@ -123,14 +132,6 @@ const LIVE_VALUES = new Set([
   "total",
 ]);
 
-const entry: ScheduledEntry = {
-  what: "nightly",
-  schedule: "0 2 * * *",
-  next: ["2026-11-25T02:00:00.000Z"],
-  line: "0 2 * * * muster",
-  installed: "no",
-};
-
 const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
@@ -139,6 +140,7 @@ const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
 
 /** Every function that returns text for people, by name. */
 export const TEXTS: Record<string, Rendering> = {
+  formatBench: shown(benched, (one) => formatBench({ ...one, diff: "+    power: 80W\n" }), new Set(["order"])),
   formatCollecting: shown([cancelled.name], ([node]) => formatCollecting(node!, 2)),
   formatStoppedNode: shown(cancelled.nodes, (all) => all.map(formatStoppedNode).join("\n")),
   formatCancelledRun: shown([cancelled, stopped], (all) => all.map(formatCancelledRun).join("\n")),
@@ -146,6 +148,8 @@ export const TEXTS: Record<string, Rendering> = {
     { name: "nightly", directory: "/runs/n", state: "cancelled" as const, steps: [{ ...cancelled, step: "sieve" }] },
     formatCancelledPipeline,
   ),
+  formatAddedTasks: shown({ directory: "/runs/trials", added: 3, accepted: 1204, closed: true }, formatAddedTasks),
+  formatCanceledTasks: shown({ directory: "/runs/trials", tasks: ["trial-1", "trial-2"] }, formatCanceledTasks),
   formatDrift: shown(reports, (all) => formatDrift(all, { rows: "all", diffs: true })),
   createDriftTable: shown(reports, (all) =>
     formatTable(
@@ -157,6 +161,9 @@ export const TEXTS: Record<string, Rendering> = {
     ),
   ),
   formatDriftTotal: { ...shown(reports, formatDriftTotal), isNumbers: true },
+  formatIncludedPlaybooks: shown([{ name: "packages", neededBy: "rocm" }, { name: "rocm" }], (all) =>
+    String(formatIncludedPlaybooks(all)),
+  ),
   formatNodeReport: shown(reports, (all) => all.map(formatNodeReport).join("\n")),
   formatHistory: shown(history, (one) => formatHistory(one, true)),
   formatCacheTable: shown(caches, (all) => formatCacheTable(all, "all"), KINDS),
@@ -176,13 +183,12 @@ export const TEXTS: Record<string, Rendering> = {
     formatDrainedNodes,
     new Set(["since", "until"]),
   ),
+  formatHealStep: shown(healStep, formatHealStep, HEAL_VALUES),
+  formatHealPlan: shown(healDecisions, formatHealPlan, HEAL_VALUES),
   formatNodeEntry: shown(
-    [
-      { e: "node", at: 1, node: "rig", state: "away", reason: "no route" },
-      { e: "slot", at: 1, node: "rig", slot: 0, out: "is sick" },
-    ] as JournalEntry[],
+    nodeEntries,
     (all) => toPrintableText(all.map((one) => formatNodeEntry(one) ?? "")),
-    new Set(["e", "state"]),
+    new Set(["e", "state", "step"]),
   ),
   formatExplanation: shown(
     explanation,

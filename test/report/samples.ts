@@ -3,15 +3,18 @@ import type { PipelineSummary } from "../../executor/pipeline/pipelinesummary.js
 import type { CancelledRun } from "../../executor/run/cancelrun.js";
 import type { FollowEvent } from "../../executor/run/follow/followevent.js";
 import type { CacheReport } from "../../executor/run/node/cachereport.js";
-import type { RecheckDifference } from "../../executor/run/record/journalentry.js";
+import type { JournalEntry, RecheckDifference } from "../../executor/run/record/journalentry.js";
 import type { RunHistory } from "../../executor/run/record/runhistory.js";
 import type { RunStatus } from "../../executor/run/record/runstatus.js";
 import type { RunSummary } from "../../executor/run/record/runsummary.js";
+import type { RunUsage } from "../../executor/run/record/usagesums.js";
 import type { Failure } from "../../executor/schedule/events.js";
 import type { RunPlan } from "../../executor/schedule/plan/planjob.js";
 import type { NodeFacts } from "../../fleet/allfacts.js";
 import type { NodeOutcome } from "../../fleet/eachnode.js";
 import type { Facts } from "../../fleet/facts.js";
+import type { HealDecision } from "../../fleet/healing/decidehealing.js";
+import type { HealStep } from "../../fleet/healing/healcontext.js";
 import type { NodeReport } from "../../playbooks/engine/inspecteachnode.js";
 import type { Verdict } from "../../playbooks/engine/resource.js";
 import { MusterError } from "../../schemas/errors.js";
@@ -33,6 +36,26 @@ export const differing: RecheckDifference = {
   first: { node: "rig", slot: 0, fingerprint: undefined } as RecheckDifference["first"],
   second: { node: "zeus", slot: 0, fingerprint: undefined } as RecheckDifference["second"],
   what: "r.json: byte 3",
+};
+const figures = {
+  results: 1,
+  seconds: 40,
+  computedSeconds: 50,
+  wattHours: 1.5,
+  unitsPerWattHour: 20,
+  cost: 0.00045,
+  busy: { mean: 97.5, max: 100 },
+  used: { mean: 2 ** 30, max: 2 ** 31 },
+  watts: { mean: 98.4, max: 101 },
+  celsius: { mean: 61, max: 63 },
+  junctionCelsius: { mean: 75, max: 80 },
+  memoryCelsius: { mean: 80, max: 82 },
+  throttled: { heat: 20, power: 90 },
+  idleSeconds: 130,
+};
+export const usage: RunUsage = {
+  ...figures,
+  nodes: [{ ...figures, node: "rig", price: 0.3, cards: [{ ...figures, pci: "0000:03:00.0", model: "RX 6600" }] }],
 };
 export const summary: RunSummary = {
   name: "sieve",
@@ -57,6 +80,7 @@ export const summary: RunSummary = {
       takenOut: [{ slot: 1, reason: "ECC errors", back: false, reboot: true }],
     },
   ],
+  usage,
   failures: [failure],
   error: "the disk is full",
   next: "Make room.",
@@ -80,7 +104,7 @@ export const history: RunHistory = {
     { number: 1, began: "2026-11-25T20:00:00.000Z", from: 0, seconds: 80 },
     { number: 2, began: "2026-11-26T08:00:00.000Z", from: 80, seconds: 20 },
   ],
-  executions: [{ chunk: "7", node: "rig", slot: 0, attempt: 2, units: 10n, seconds: 50, from: 0, end: 50 }],
+  executions: [{ chunk: "7", node: "rig", slot: 0, slots: [0], attempt: 2, units: 10n, seconds: 50, from: 0, end: 50 }],
   failedAttempts: [
     { e: "tried", from: 2, at: 12, chunk: "7", node: "rig", slot: 1, attempt: 1, reason: "exit code 1" },
   ],
@@ -97,12 +121,16 @@ export const history: RunHistory = {
       why: "superseded",
     },
   ],
+  unstartedStops: [],
   openAttempts: [{ chunk: "11", node: "rig", slot: 0, attempt: 1, from: 90 }],
   nodeEntries: [
     { e: "node", at: 1, node: "rig", state: "live", slots: [0, 1] },
     { e: "node", at: 30, node: "rig", state: "silent", reason: "no answer" },
   ],
   slotEntries: [{ e: "slot", at: 12, node: "rig", slot: 1, out: "ECC errors" }],
+  healEntries: [{ e: "heal", at: 13, node: "rig", step: "failed", text: "healing failed: no answer" }],
+  idleEntries: [{ e: "idle", at: 20, chunk: "7", node: "rig", slot: 0, attempt: 2, pci: "0000:03:00.0", seconds: 120 }],
+  usage,
   failures: [failure],
   summary: { ...summary, state: "complete" },
   missing: ["an older muster wrote this"],
@@ -242,4 +270,22 @@ export const followEvents: Exclude<FollowEvent, { type: "output" }>[] = [
   ...[{ exit: 1 }, { signal: 9 }, { timeout: true }, { canceled: true }, { fault: "no output hits.json" }].map(
     (keys) => ({ type: "ended" as const, ...place, outcome: { ...outcome, ...keys } }),
   ),
+];
+
+export const healDecisions: HealDecision[] = [
+  { node: "a", reason: "away: no route", do: "heal", from: "away", action: "power-cycle" },
+  { node: "b", reason: "sick: N/A", do: "give up", why: "it was healed twice" },
+  { node: "c", reason: "sick: N/A", do: "wait", why: "run x is on it" },
+  { node: "d", reason: "refused: no key", do: "leave", why: "it answers" },
+  { node: "e", reason: "it is well again", do: "release" },
+];
+
+export const healStep: HealStep = { node: "rig", at: "", step: "failed", text: "healing failed: no answer" };
+
+/** What a run journals of its nodes, and `muster attach` shows. */
+export const nodeEntries: JournalEntry[] = [
+  { e: "node", at: 1, node: "rig", state: "away", reason: "no route" },
+  { e: "slot", at: 1, node: "rig", slot: 0, out: "is sick" },
+  { e: "heal", at: 1, node: "rig", step: "failed", text: "healing failed: no answer" },
+  { e: "idle", at: 1, node: "rig", slot: 0, attempt: 1, chunk: "7", pci: "0000:03:00.0", seconds: 120 },
 ];

@@ -1,6 +1,6 @@
 import t from "tap";
-import type { LiveRun } from "../../executor/run/record/liverun.js";
-import type { GpuSample, NodeSample } from "../../fleet/gpus/gpusample.js";
+import type { LiveNode, LiveRun } from "../../executor/run/record/liverun.js";
+import { type GpuSample, keepLostGpus, type NodeSample } from "../../fleet/gpus/gpusample.js";
 import type { SampledNode } from "../../fleet/gpus/sampledfleet.js";
 import { createDefaultNode } from "../../fleet/mergenode.js";
 import type { GpuGroup } from "../../fleet/node.js";
@@ -102,6 +102,73 @@ t.test("a node that is away shows what its run last said, and a chunk of two GPU
   t.match(lines.at(-1), /^ {2}1 {6}pair .* 30 s$/);
 });
 
+t.test("power, energy and throttled cards", async (t) => {
+  const usage = { wattHours: 12.4, unitsPerWattHour: 830, cost: 0.0037, throttled: { heat: 20 } };
+  const runs = [
+    { label: "sieve", path: "/x", live: run({ usage, nodes: [createLiveNode("rig", { running: 1, usage })] }) },
+  ];
+  const samples = [
+    gpu(3, { ...busy, throttled: ["heat", "power"] }),
+    gpu(6, { isAsleep: true }),
+    gpu(9, { ...busy, throttled: ["power"] }),
+  ];
+  const lines = renderFleet({ nodes: [live("rig", samples)], runs }, frame(120));
+  t.equal(lines[2], "  GPUs: 12 Wh, 830 units/Wh, cost 0.0037, throttled by heat for 20 s");
+  const [node, first, , third] = lines.slice(-4);
+  t.equal(node, "rig  1 running, 4 done, 12 Wh, 197 W, 1 GPU throttled by heat, load 1.5, memory 4.0/16.0 GiB");
+  t.match(first, / 61 °C {2}heat {2}epoch 3$/);
+  t.match(third, / 61 °C$/);
+  const old = [gpu(3, { ...busy, age: 40, throttled: ["heat"] })];
+  t.equal(renderFleet({ nodes: [live("rig", old)], runs: [] }, frame(80)).at(-2), "rig  load 1.5, memory 4.0/16.0 GiB");
+});
+
+t.test("a lost card moves no other: runs know the addresses of their slots", async (t) => {
+  const slots = [3, 6, 9].map((bus, slot) => ({ node: "rig", slot, gpu: slot, pci: `0000:0${bus}:00.0` }));
+  const runs = [{ label: "sieve", path: "/x", live: run({ slots }) }];
+  const watts = (samples: GpuSample[], some = runs) =>
+    renderFleet({ nodes: [live("rig", samples)], runs: some }, frame(80)).flatMap(
+      (line) => /^ {2}(\d) {6}.*?(\d+ W)?$/.exec(line)?.slice(1).join(" ") ?? [],
+    );
+  const [first, third, new_] = [3, 9, 5].map((bus) => gpu(bus, { watts: bus }));
+  t.same(watts([first!, third!]), ["0 3 W", "1 ", "2 9 W"]);
+  t.same(
+    watts([first!, new_!, third!]),
+    ["0 3 W", "1 ", "2 9 W"],
+    "a card that the run does not know is not its second",
+  );
+  const some = [{ ...runs[0]!, live: run({ slots: slots.slice(1) }) }];
+  t.same(
+    watts([first!, gpu(6, { watts: 6 }), third!], some),
+    ["0 3 W", "1 6 W", "2 9 W"],
+    "it has no slot on the first",
+  );
+});
+
+t.test("a lost card keeps its place while one watches, and its figures grow old", async (t) => {
+  const before: NodeSample = { load: 1, gpus: [gpu(3, busy), gpu(6, busy)] };
+  const kept = keepLostGpus({ load: 1, gpus: [gpu(6)] }, before, 20);
+  t.match(kept.gpus, [
+    { pci: "0000:03:00.0", age: 21 },
+    { pci: "0000:06:00.0", age: 1 },
+  ]);
+  t.match(renderFleet({ nodes: [live("rig", kept.gpus)], runs: [] }, frame(80)).at(-2), / {2}0 {6}- +no answer$/);
+});
+
+t.test("a node's line leaves out what is less than the rest where it is too long; a drain is told once", async (t) => {
+  const usage = { wattHours: 12.4, unitsPerWattHour: 830, throttled: { heat: 20 } };
+  const drained = "drained (healing (reboot): sick: GPU 0000:03:00.0: sclk N/A)";
+  const slots = [0, 1].map((slot) => ({ node: "rig", slot, gpu: slot, reason: `its node is ${drained}` }));
+  const lines = (node: Partial<LiveNode>, columns = 80) => {
+    const one = run({ usage, slots, nodes: [createLiveNode("rig", { running: 16, chunks: 1200, usage, ...node })] });
+    const hot = [gpu(3, { ...busy, throttled: ["heat"] })];
+    return renderFleet({ nodes: [live("rig", hot)], runs: [{ label: "s", path: "/x", live: one }] }, frame(columns));
+  };
+  t.equal(lines({}).at(-3), "rig  16 running, 1200 done, 12 Wh, 98 W, 1 GPU throttled by heat, load 1.5");
+  const [node, row] = lines({ drained }, 160).slice(-3);
+  t.match(node, /, memory 4\.0\/16\.0 GiB, drained \(healing \(reboot\): sick: GPU 0000:03:00\.0: sclk N\/A\)$/);
+  t.match(row, /^ {2}0 {6}drained +99 % /);
+});
+
 t.test("every line fits into the terminal", async (t) => {
   const long = createBusySlot("rig", 0, 30_000, { chunk: "深".repeat(90), expectedSeconds: 90_000 });
   const runs = [{ label: "x".repeat(60), path: "/x", live: run({ slots: [{ ...long, gpu: 0 }] }) }];
@@ -115,7 +182,7 @@ t.test("every line fits into the terminal", async (t) => {
 
 t.test("a node with two kinds of GPU: each row has the figures of its slot's card", async (t) => {
   const group = (vendor: "amd" | "nvidia", count: number): GpuGroup => {
-    return { profile: { name: vendor, vendor, env: {}, kernel: {}, limits: {} }, count, env: {} };
+    return { profile: { name: vendor, vendor, env: {}, kernel: {}, limits: {}, settings: {} }, count, env: {} };
   };
   const samples = [
     gpu(3, { vendor: "amd", watts: 30 }),

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { delimiter, dirname } from "node:path";
 import { parseArgs } from "node:util";
+import { findOrphanedCgroups } from "../lab/labcgroups.js";
 import { runFile } from "./runfile.js";
 import { mergeCounts, type TestCounts } from "./testcounts.js";
 import { findOrphanedRules } from "./testleftovers.js";
@@ -75,7 +76,7 @@ async function runFiles(): Promise<void> {
 
 await Promise.all(Array.from({ length: MAX_PARALLEL_FILES }, runFiles));
 const total = mergeCounts(finished);
-for (const rule of findOrphanedRules())
+for (const rule of [...findOrphanedRules(), ...findOrphanedCgroups().map((path) => `cgroup ${path}`)])
   total.failed.push({ file: "test/run", name: `left behind: ${rule}`, failures: [], comments: [] });
 if (values.note) print([`failed: ${values.note}`]);
 if (signalExitCode) print(["interrupted"]);

@@ -7,8 +7,8 @@ import { FileTestCounts } from "./testcounts.js";
 import { findLeftovers, findProcessesIn } from "./testleftovers.js";
 
 /** Of a test that sets no timeout of its own. */
-const TEST_TIMEOUT_SECONDS = 300;
-const FILE_TIMEOUT_SECONDS = 900;
+const TEST_TIMEOUT_SECONDS = 600;
+const FILE_TIMEOUT_SECONDS = 1200;
 /** For processes of a file that has ended, to end by themselves. */
 const CLEANUP_GRACE_MS = 10_000;
 

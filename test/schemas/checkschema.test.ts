@@ -5,7 +5,12 @@ import type { SchemaName } from "../../schemas/schema.js";
 import { formatProblems } from "./problems.js";
 
 const TABLE: [schema: SchemaName, text: string, problems: string[], hint?: string][] = [
-  ["job", "kind: rnge\n", ['1:7 kind must be range | tasks | matrix | shards, not "rnge"'], 'did you mean "range"?'],
+  [
+    "job",
+    "kind: rnge\n",
+    ['1:7 kind must be range | tasks | matrix | shards | queue, not "rnge"'],
+    'did you mean "range"?',
+  ],
   ["job", "kind: range\nrange: [0, 1]\ntimout: 3\n", ['3:1 unknown key "timout"'], 'did you mean "timeout"?'],
   ["job", "kind: range\n", ['1:1 the file has no key "range"']],
   [
@@ -52,6 +57,17 @@ const TABLE: [schema: SchemaName, text: string, problems: string[], hint?: strin
   ],
   ["inventory", "nodes: {}\n", ["1:8 nodes must have at least 1 entry"]],
   ["inventory", "nodes:\n  a: {port: 70000}\n", ["2:13 nodes.a.port must be <= 65535, not 70000"]],
+  [
+    "job",
+    "kind: tasks\nscript: a.py\ntasks:\n  - {id: a, needs: {gpu_share: 0.5}}\n",
+    ['4:21 unknown key "gpu_share" in tasks[0].needs'],
+    "what else a task needs is that of its job: write it in `needs` at the top of the job",
+  ],
+  [
+    "inventory",
+    "nodes:\n  a: {host: b}\nheal: {most: 2}\n",
+    ["3:14 heal.most must be a number of healings a day, like 2/day, not 2"],
+  ],
   ["inventory", "nodes:\n  a: {profil: x}\n", ['2:7 unknown key "profil" in nodes.a'], 'did you mean "profile"?'],
   [
     "inventory",

@@ -55,6 +55,10 @@ export const INVALID_FILES: Situation[] = [
     "a profile that does not exist",
     "nodes: {rig: {host: rig, profile: rx660}}\nprofiles: {rx6600: {vendor: amd}}\n",
   ),
+  inventory(
+    "a power limit in a unit that does not exist",
+    "profiles: {rx6600: {vendor: amd, power: 0.1kW}}\nnodes: {rig: {host: rig, profile: rx6600}}\n",
+  ),
   inventory("a misspelt key of a node", "nodes: {rig: {host: rig, gpu: 8}}\n"),
   pipeline("steps that need each other", "steps:\n  a: {command: [x], needs: [b]}\n  b: {command: [x], needs: [a]}\n"),
   pipeline(

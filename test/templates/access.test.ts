@@ -7,7 +7,7 @@ import t, { type Test } from "tap";
 import { projectRoot } from "../lab/project.js";
 import { AgentAttachment, AgentFolder, attachAgent, stopAgent } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const OTHER = 4242;
 const needsRoot = process.getuid?.() !== 0 && "needs root: files of another user";

@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from "../../executor/run/agent/protocol.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test("hello identifies the process, and a stop leaves nothing behind", async (t) => {
   const { folder, attachment, hello } = await attachAgent(t);

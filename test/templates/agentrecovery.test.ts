@@ -24,7 +24,7 @@ import {
   stopAgent,
 } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** Kills the daemon of a folder, and attaches to its successor. */
 async function successor(folder: AgentFolder, attachment: AgentAttachment, pid: number) {

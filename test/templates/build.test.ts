@@ -14,7 +14,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { decodeInline } from "./agentdriver.js";
 import { BuildNode } from "./builddriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test(
   "a build runs once; its outputs lie over the project in every attempt, and later runs use them again",
@@ -72,7 +72,7 @@ t.test("whatever the result depends on makes another build", async (t) => {
 t.test("two runs that need the same build make it once", async (t) => {
   const node = new BuildNode(t);
   const both = await Promise.all([node.attach("r1"), node.attach("r2")]);
-  const script = `${node.note}; while [ ! -e ${node.workdir}/go ]; do sleep 0.02; done; echo x > f`;
+  const script = `${node.note}; while [ ! -e ${node.workdir}/go ]; do sleep 0.1; done; echo x > f`;
   const ids = both.map((one) => one.sendBuild(script, ["f"]));
   await waitUntil("one builds", () => node.count() === 1);
   const pinged = both.map((one) => {

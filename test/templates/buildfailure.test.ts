@@ -5,7 +5,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { coordinatorNonces, findProcesses } from "./agentdriver.js";
 import { BuildAttachment, BuildNode } from "./builddriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const FAILURES: [what: string, script: string, error: RegExp, outputs?: string[]][] = [
   ["an exit code", "echo why >&2; exit 7", /^exit code 7$/],
@@ -80,7 +80,7 @@ t.test("the lease ends a build", async (t) => {
 t.test("a coordinator that attaches during a build gets the answer; a different request replaces it", async (t) => {
   const node = new BuildNode(t);
   const first = await node.attach();
-  const script = `${node.note}; while [ ! -e ${node.workdir}/go ]; do sleep 0.02; done; echo x > f`;
+  const script = `${node.note}; while [ ! -e ${node.workdir}/go ]; do sleep 0.1; done; echo x > f`;
   const id = first.sendBuild(script, ["f"]);
   await waitUntil("it builds", () => node.count() === 1);
   await first.disconnect();

@@ -7,7 +7,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 import { begun, Directory, gated } from "./nodedirectory.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test("a program runs in the directory; its inputs lie in the attempt's own folder", async (t) => {
   const directory = new Directory(t);

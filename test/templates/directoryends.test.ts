@@ -6,7 +6,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 import { begun, Directory, gated } from "./nodedirectory.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** Ends an agent in some way while an attempt has a file set aside. */
 const ENDS: [
@@ -64,7 +64,7 @@ t.test("another run waits for the program of a killed agent, and begins with the
   process.kill(hello.pid, "SIGKILL");
   await attachment.waitForExit();
   other.start("foreign", directory.spec(["results/x.json"]), [
-    `echo new > results/x.json; : > second; while [ ! -e gate2 ]; do sleep 0.02; done`,
+    `echo new > results/x.json; : > second; while [ ! -e gate2 ]; do sleep 0.1; done`,
   ]);
   await other.waitFor((one) => one.ev === "problem" && /another attempt on this node writes/.test(one.message));
   t.equal(directory.read("results/x.json"), "half\n", "the orphan still has the file");

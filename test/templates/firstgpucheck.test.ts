@@ -1,7 +1,7 @@
 import t from "tap";
 import { attachAgent } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const slots = (name: string) => [
   { slot: 0, env: {}, gpu: 0, lock: `${name}-${process.pid}` },

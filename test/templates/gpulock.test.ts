@@ -17,7 +17,7 @@ import { findProgram } from "../lab/requirements.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, stopAgent } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 // These locks have the names that older agents know, and each test a GPU of its own.
 delete process.env.MUSTER_LOCK_FOLDER;
@@ -156,7 +156,7 @@ t.test("runs in two network namespaces take turns", { skip: !isRoot && "needs ro
   await second.open({ run: "beta", slots: slotsOf(gpu), priority: 1 });
   const go = join(folder.root, "go");
   for (let index = 0; index < 20; index++)
-    first.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.05; done; sleep 0.3`]);
+    first.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.1; done; sleep 0.3`]);
   await first.waitFor((one) => one.ev === "started");
   second.start("high", {}, ["readlink /proc/self/ns/net"]);
   t.match(await second.waitFor((one) => one.ev === "slot"), { holder: "alpha", foreign: undefined });

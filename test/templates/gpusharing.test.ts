@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 // These locks have the names that older agents know, and each test a GPU of its own.
 delete process.env.MUSTER_LOCK_FOLDER;
@@ -44,7 +44,7 @@ t.test(
     ]);
     const go = join(low.folder.root, "go");
     for (let index = 0; index < 12; index++)
-      low.attachment.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.05; done; sleep 0.4`]);
+      low.attachment.start(`low${index}`, {}, [`until [ -e ${go} ]; do sleep 0.1; done; sleep 0.4`]);
     await low.attachment.waitFor((one) => one.ev === "started");
     equal.attachment.start("equal", {}, ["date +%s%N"]);
     await equal.attachment.waitFor((one) => one.ev === "slot" && one.holder === "low");

@@ -51,7 +51,7 @@ export class Directory {
 
 /** What waits until the test creates `gate`, and notes in `begun` that it has begun. */
 export function gated(directory: Directory, script: string): string {
-  return `echo > begun; while [ ! -e ${directory.path}/gate ]; do sleep 0.02; done; ${script}`;
+  return `echo > begun; while [ ! -e ${directory.path}/gate ]; do sleep 0.1; done; ${script}`;
 }
 
 export async function begun(directory: Directory): Promise<void> {

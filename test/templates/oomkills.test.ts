@@ -6,7 +6,7 @@ import { projectRoot } from "../lab/project.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { attachAgent } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = findObstacle();
 

@@ -7,7 +7,7 @@ import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test("each slot has its own copy of a staged file; large ones are read-only links", async (t) => {
   const { attachment, folder } = await attachAgent(t);

@@ -7,7 +7,7 @@ import type { AgentMessage, DoneMessage, OpenCommand, StartCommand } from "../..
 import { waitUntil } from "../lab/waituntil.js";
 import { type AgentAttachment, attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 // Most of the time they wait, so they do that side by side.
 t.jobs = 5;
 
@@ -22,7 +22,7 @@ const state = { every: 3600, limit: 10_000 };
 const saver = (text: string) => `
 save() { mkdir -p "$MUSTER_STATE/$1"; printf %s "$1" > "$MUSTER_STATE/$1/w"; printf %s "$1" > "$MUSTER_STATE/c"; mv "$MUSTER_STATE/c" "$MUSTER_STATE/current"; }
 trap '${text === "" ? "" : `save ${text};`} exit 0' TERM
-while :; do sleep 0.05; done`;
+while :; do sleep 0.1; done`;
 
 const gpus = (name: string, count = 1): OpenCommand["slots"] =>
   Array.from({ length: count }, (_, gpu) => ({ slot: gpu, gpu, env: {}, lock: `${name}-${process.pid}-${gpu}` }));
@@ -90,7 +90,7 @@ t.test("an attempt that must save first runs until it has saved something new", 
   const go = join(low.folder.root, "go");
   const kept = { name: "old", files: [{ path: "w", size: 3, sha256: low.folder.stage("old") }] };
   const again = 'mkdir "$MUSTER_STATE/x"; printf old > "$MUSTER_STATE/x/w"; printf x > "$MUSTER_STATE/current"';
-  const saves = `until [ -e ${go} ]; do sleep 0.05; done; mkdir "$MUSTER_STATE/y"; printf new > "$MUSTER_STATE/y/w"; printf y > "$MUSTER_STATE/current"`;
+  const saves = `until [ -e ${go} ]; do sleep 0.1; done; mkdir "$MUSTER_STATE/y"; printf new > "$MUSTER_STATE/y/w"; printf y > "$MUSTER_STATE/current"`;
   start(low.attachment, "a", `${again}; touch ${go}.same; ${saves}; ${saver("")}`, { saveFirst: true, state: kept });
   await low.attachment.waitFor(hasStarted("a"));
   high.attachment.start("h", {}, ["true"]);
@@ -110,7 +110,7 @@ t.test("an attempt that must save first runs until it has saved something new", 
 
 t.test("an attempt that is killed after its grace, or saves nothing, says so", async (t) => {
   const { low, high } = await shareGpus(t, "unsaved", 5);
-  start(low.attachment, "a", "trap '' TERM; while :; do sleep 0.05; done");
+  start(low.attachment, "a", "trap '' TERM; while :; do sleep 0.1; done");
   await low.attachment.waitFor(hasStarted("a"));
   high.attachment.start("h", {}, ["true"]);
   const done = await low.attachment.waitForDone("a");
@@ -124,7 +124,7 @@ t.test("a run that dies while it waits leaves the slot to the other one", async 
   start(
     low.attachment,
     "a",
-    `trap 'until [ -e ${join(low.folder.root, "go")} ]; do sleep 0.05; done; exit 0' TERM; while :; do sleep 0.05; done`,
+    `trap 'until [ -e ${join(low.folder.root, "go")} ]; do sleep 0.1; done; exit 0' TERM; while :; do sleep 0.1; done`,
   );
   start(low.attachment, "next", saver("two"));
   await low.attachment.waitFor(hasStarted("a"));

@@ -32,7 +32,7 @@ class Lock:
 
 class Slot:
     def __init__(self):
-        self.lock = Lock()
+        self.lock, self.sharers, self.current = Lock(), [self], None
 
 class Locks:
     class permits:

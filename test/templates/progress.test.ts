@@ -3,9 +3,9 @@ import { join } from "node:path";
 import t from "tap";
 import { AgentAttachment, attachAgent, coordinatorNonces } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
-const HOLD = "while [ ! -e ../../go ]; do sleep 0.02; done";
+const HOLD = "while [ ! -e ../../go ]; do sleep 0.1; done";
 const slots = [0, 1, 2, 3].map((slot) => ({ slot, env: {} }));
 const settings = { slots, progress: 1 };
 
@@ -17,7 +17,7 @@ function listReports({ messages }: AgentAttachment) {
 t.test("the progress of attempts is reported where it changes, and again to another coordinator", async (t) => {
   const { folder, attachment } = await attachAgent(t, settings);
   attachment.start("unit", {}, [`printf '125 200\\n' > "$MUSTER_RANGE"; ${HOLD}`], 0);
-  const more = "while [ ! -e ../../more ]; do sleep 0.02; done";
+  const more = "while [ ! -e ../../more ]; do sleep 0.1; done";
   attachment.start("share", {}, [`echo 1 4 > "$MUSTER_PROGRESS"; ${more}; echo 0.5 > "$MUSTER_PROGRESS"; ${HOLD}`], 1);
   attachment.start("pipe", {}, [`mkfifo "$MUSTER_PROGRESS"; ln -s /etc/hostname "$MUSTER_RANGE"; ${HOLD}`], 2);
   attachment.start("odd", {}, [`echo 7 of 9 > "$MUSTER_PROGRESS"; echo -3 9 > "$MUSTER_RANGE"; ${HOLD}`], 3);

@@ -12,12 +12,12 @@ import {
   stopAgent,
 } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test("a coordinator that reattaches gets results, and what still runs", async (t) => {
   const { folder, attachment } = await attachAgent(t);
   attachment.start("early", {}, ["echo early"]);
-  attachment.start("later", {}, ["while [ ! -e ../../go ]; do sleep 0.02; done; echo later"]);
+  attachment.start("later", {}, ["while [ ! -e ../../go ]; do sleep 0.1; done; echo later"]);
   attachment.start("last", {}, ["echo last"]);
   await attachment.waitForDone("early");
   await attachment.waitFor((one) => one.ev === "started" && one.id === "later");

@@ -22,7 +22,7 @@ import {
   stopAgent,
 } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** An agent with a chunk that runs in two sessions, one of them without its environment. */
 async function startBusyAgent(t: Test, slots = 1) {
@@ -81,7 +81,7 @@ t.test("an idle agent without a coordinator notices, too", async (t) => {
 t.test("a chunk that ends or begins after the folder was deleted is not reported as failed", async (t) => {
   const { folder, attachment } = await startBusyAgent(t, 2);
   const gate = join(dirname(folder.root), "../gate");
-  attachment.start("ends", { outputs: ["out"] }, [`: > out; until [ -e ${gate} ]; do sleep 0.01; done`], 1);
+  attachment.start("ends", { outputs: ["out"] }, [`: > out; until [ -e ${gate} ]; do sleep 0.1; done`], 1);
   attachment.start("begins", {}, ["true"], 1);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "ends");
   remove(folder);

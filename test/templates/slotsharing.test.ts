@@ -6,7 +6,7 @@ import type { DoneMessage, OpenCommand } from "../../executor/run/agent/protocol
 import { waitUntil } from "../lab/waituntil.js";
 import { type AgentAttachment, attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** A folder in which all chunks of a test mark when they are at work, and how many they have seen. */
 class Census {
@@ -145,7 +145,7 @@ t.test("slots that were withdrawn are reported free once the other run has left"
     await attachAgent(t, { run: "beta", slots: cpuSlots(2) }),
   ];
   const go = join(first.folder.root, "go");
-  startChunks(first.attachment, "a", `until [ -e ${go} ]; do sleep 0.02; done`, 2, 2);
+  startChunks(first.attachment, "a", `until [ -e ${go} ]; do sleep 0.1; done`, 2, 2);
   await first.attachment.waitFor((one) => one.ev === "started");
   startChunks(second.attachment, "b", "true", 2, 2);
   for (const slot of [0, 1]) await second.attachment.waitFor((one) => one.ev === "slot" && one.slot === slot);

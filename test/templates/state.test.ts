@@ -6,7 +6,7 @@ import { sha256Hex } from "../faults/checks.js";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, attachAgent, coordinatorNonces, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const state = { every: 1, limit: 10_000 };
 
@@ -15,7 +15,7 @@ const SAVE = `
 name() { printf %s "$1" > "$MUSTER_STATE/c.new"; mv "$MUSTER_STATE/c.new" "$MUSTER_STATE/current"; }
 save() { mkdir -p "$MUSTER_STATE/$1/deep"; printf %s "$2" > "$MUSTER_STATE/$1/deep/w"; name "$1"; }
 `;
-const WAIT = "while :; do sleep 0.05; done";
+const WAIT = "while :; do sleep 0.1; done";
 
 function isSaved(message: AgentMessage): message is Extract<AgentMessage, { ev: "saved" }> {
   return message.ev === "saved";
@@ -23,7 +23,7 @@ function isSaved(message: AgentMessage): message is Extract<AgentMessage, { ev: 
 
 t.test("states are reported while a program runs, and the last one when it has no result", async (t) => {
   const { attachment, folder } = await attachAgent(t);
-  const script = `${SAVE} save one first; until [ -e ../../go ]; do sleep 0.05; done; save two second; rm -r "$MUSTER_STATE/one" "$MUSTER_STATE/two"; ${WAIT}`;
+  const script = `${SAVE} save one first; until [ -e ../../go ]; do sleep 0.1; done; save two second; rm -r "$MUSTER_STATE/one" "$MUSTER_STATE/two"; ${WAIT}`;
   attachment.start("a", { state: { ...state, every: 0.2 } }, [script]);
   const first = (await attachment.waitFor(isSaved)) as Extract<AgentMessage, { ev: "saved" }>;
   t.match(first, { id: "a", state: { name: "one", files: [{ path: "deep/w", size: 5, sha256: sha256Hex("first") }] } });
@@ -68,7 +68,7 @@ t.test("an attempt that saved nothing does not report the state that it was give
 t.test("at most two states stay, however often was looked in between", async (t) => {
   const { attachment, folder } = await attachAgent(t);
   attachment.start("a", { state: { ...state, every: 0.05 } }, [
-    `${SAVE} for n in 1 2 3 4; do save $n $n; until [ -e ../../go$n ]; do sleep 0.02; done; done; exit 3`,
+    `${SAVE} for n in 1 2 3 4; do save $n $n; until [ -e ../../go$n ]; do sleep 0.1; done; done; exit 3`,
   ]);
   for (const name of ["1", "2", "3", "4"]) {
     await attachment.waitFor((one) => isSaved(one) && one.state.name === name);

@@ -4,7 +4,7 @@ import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
 import { attachAgent, decodeInline, findProcesses } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const TTY = { tty: true } as const;
 

@@ -5,7 +5,7 @@ import t from "tap";
 import { waitUntil } from "../lab/waituntil.js";
 import { AgentAttachment, AgentFolder, attachAgent, decodeInline, findProcesses, stopAgent } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test("a timeout ends the whole process group: SIGTERM, then SIGKILL", async (t) => {
   const { attachment, folder } = await attachAgent(t);
@@ -20,10 +20,10 @@ t.test("a timeout ends the whole process group: SIGTERM, then SIGKILL", async (t
 
 t.test("a program has the grace of its job to end, whether it is out of time or cancelled", async (t) => {
   const { attachment } = await attachAgent(t, { slots: [0, 1, 2].map((slot) => ({ slot, env: {} })) });
-  const slow = 'trap "sleep 6; echo saved; exit 0" TERM; while :; do sleep 0.05; done';
+  const slow = 'trap "sleep 6; echo saved; exit 0" TERM; while :; do sleep 0.1; done';
   attachment.start("cancelled", { grace: 30 }, [slow], 0);
   const late = attachment.run("late", slow, { timeout: 0.3, grace: 30 }, 1);
-  const short = attachment.run("short", 'trap "" TERM; while :; do sleep 0.05; done', { timeout: 0.3, grace: 1 }, 2);
+  const short = attachment.run("short", 'trap "" TERM; while :; do sleep 0.1; done', { timeout: 0.3, grace: 1 }, 2);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "cancelled");
   attachment.send({ op: "cancel", ids: ["cancelled"] });
   const killed = await short;
@@ -61,7 +61,7 @@ t.test("cancel ends queued and running attempts", async (t) => {
 
 t.test("a cancel during a timeout shows up in the result together with the timeout", async (t) => {
   const { attachment, folder } = await attachAgent(t);
-  const script = 'trap "echo > ../../heard" TERM; while [ ! -e ../../go ]; do sleep 0.02; done';
+  const script = 'trap "echo > ../../heard" TERM; while [ ! -e ../../go ]; do sleep 0.1; done';
   attachment.start("late", { timeout: 0.2 }, [script]);
   await waitUntil("the timeout has fired", () => existsSync(join(folder.root, "heard")));
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });

@@ -5,7 +5,7 @@ import { waitUntil } from "../lab/waituntil.js";
 import { findProcesses } from "./agentdriver.js";
 import { attachWarm, WRITE_PID, worker } from "./warmdriver.js";
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 /** A worker that speaks the protocol itself; `body` computes a chunk whose folder is `folder`, and `after` follows `done`. */
 function plainWorker(body: string, after = "") {

@@ -5,7 +5,7 @@ import t from "tap";
 import { projectRoot } from "../lab/project.js";
 import { attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(60_000);
+t.setTimeout(600_000);
 
 const LIBRARY = join(projectRoot(), "templates/worker");
 

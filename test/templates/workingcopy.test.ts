@@ -4,7 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { type AgentAttachment, type AgentFolder, attachAgent, decodeInline } from "./agentdriver.js";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const LINK_MODE = 0o120000;
 const OLD_SECONDS = 1_600_000_000;
@@ -153,7 +153,7 @@ t.test("a shared input that an attempt wrote to fails every attempt that had it,
   const spec = { files: [["big", sha256, 0o644, content.length]] as [string, string, number, number][] };
   const probe = await attachment.run("links", "stat -c %h big", spec);
   if (decodeInline(probe.stdout) !== "2\n") return t.comment("this file system copies on write: nothing is shared");
-  const wait = "while [ ! -e ../../go ]; do sleep 0.02; done";
+  const wait = "while [ ! -e ../../go ]; do sleep 0.1; done";
   attachment.start("reader", spec, [`${wait}; sha256sum big`], 1);
   attachment.start("unlinker", spec, [`rm big; ${wait}`], 2);
   for (const id of ["reader", "unlinker"]) await attachment.waitFor((one) => one.ev === "started" && one.id === id);

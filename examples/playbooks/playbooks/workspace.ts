@@ -1,11 +1,11 @@
 // Creates a private folder, settings in it, and a link to the data of this month.
-import { type FileState, fileResource, folderResource, type Playbook, type Resource } from "muster";
+import { type FileState, file, folder, type Playbook, type Resource } from "muster";
 
 const FOLDER = "~/muster-example";
 
 const workspace: Playbook = function* ({ node }) {
-  yield folderResource({ path: FOLDER, mode: 0o700 });
-  yield fileResource({ path: `${FOLDER}/settings.ini`, content: `[node]\nname = ${node.name}\n`, mode: 0o600 });
+  yield folder({ path: FOLDER, mode: 0o700 });
+  yield file({ path: `${FOLDER}/settings.ini`, content: `[node]\nname = ${node.name}\n`, mode: 0o600 });
   yield link(`${FOLDER}/current`, "data-2026-01");
 };
 export default workspace;

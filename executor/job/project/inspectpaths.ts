@@ -12,7 +12,7 @@ const LINK_MODE = 0o120000;
 const ENV_FILE = /^\.env(\..+)?$/;
 const ENV_TEMPLATE = /\.(example|sample|template|tmpl|dist)$/;
 /** Learned rates and drains, a file of them that was not finished, and the log of a run in the background that is starting. */
-const OWN_FILE = /^\.muster-((rates|hashes|drain)\.json(\.\d+(\.part)?|\.partial)?|[0-9a-f]{12}\.log)$/;
+const OWN_FILE = /^\.muster-((rates|hashes|drain|heal)\.json(\.\d+(\.part)?|\.partial)?|heal\.lock|[0-9a-f]{12}\.log)$/;
 
 /** Results that a run had not published when it ended. */
 const PARTIAL_FILE = /(^|\/)\.muster-[^/]+\.partial(\/|$)/;

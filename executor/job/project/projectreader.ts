@@ -109,7 +109,8 @@ export function readFolders(reader: JobReader, root: string | undefined): Launch
 
 /** Returns the inputs and outputs of all chunks, relative to the project's root, and the job file, whose `env` may hold secrets. */
 function listResults(reader: JobReader, root: string, folders: LaunchFolders, space: UnitSpace): Set<string> {
-  const paths = new Set([relative(root, resolve(reader.source.file))]);
+  const { path: file } = reader.source;
+  const paths = new Set(file === undefined ? [] : [relative(root, file)]);
   for (const { inputs } of space.specs) for (const { path } of inputs) paths.add(posix.join(folders.job, path));
   for (const { outputs } of space.outputs) for (const path of outputs) paths.add(posix.join(folders.cwd, path));
   return paths;

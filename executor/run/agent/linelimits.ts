@@ -7,6 +7,8 @@ export const PREAMBLE_BYTES = 1 << 20;
 const OUTPUT_OVERHEAD_BYTES = 8 << 10;
 /** Of all outputs whose names are found at the end; the agent fails an attempt with longer names. */
 const FOUND_OUTPUTS_BYTES = 8 << 20;
+/** Of the intermediate values of an attempt, as many as it may report. */
+const VALUES_BYTES = 512 << 10;
 /** Of a state without the content of its files; the agent keeps none with longer names. */
 const STATE_BYTES = 2 << 20;
 /** Of what one script of a `look` printed. */
@@ -74,6 +76,7 @@ export class LineLimits {
       return (
         DEFAULT_LINE_BYTES +
         2 * this.inlineBytes +
+        VALUES_BYTES +
         this.outputCount * (this.inlineBytes + OUTPUT_OVERHEAD_BYTES) +
         (this.findsOutputs ? FOUND_OUTPUTS_BYTES : 0) +
         (this.hasState ? STATE_BYTES : 0)

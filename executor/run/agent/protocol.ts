@@ -5,6 +5,9 @@ import type { DoneMessage, HeldAttempt, SplitMessage } from "../../../schemas/pr
 
 export * from "../../../schemas/protocoltypes.js";
 
+/** An intermediate value of a chunk; null where its program reported one that is no finite number. */
+export type ReportedValue = readonly [step: number, value: number | null];
+
 /** A unit of a range; the protocol writes it in decimal, since it may exceed 2^53. */
 export function decodeUnit(text: string | undefined): bigint | undefined {
   return text === undefined ? undefined : BigInt(text);

@@ -116,8 +116,8 @@ export function describeChunk(job: Job, { number, chunk }: Attempt): Pick<StartC
   };
 }
 
-/** JSON with exact integers, however large. */
-function formatParams(params: Job["params"]): string {
+/** Returns parameters as JSON with exact integers, however large. */
+export function formatParams(params: Job["params"]): string {
   const members = Object.entries(params).map(
     ([name, value]) => `${JSON.stringify(name)}: ${typeof value === "bigint" ? value : JSON.stringify(value)}`,
   );

@@ -1,6 +1,8 @@
+import type { GpuDescription } from "../../../fleet/gpus/gpugroups.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import type { Attachment } from "./attachment.js";
+import { findExceededLimit } from "./exceededlimit.js";
 import type { NodeEvent } from "./nodeevent.js";
 
 /** What an attempt is started through. */
@@ -15,11 +17,14 @@ export class AttemptStarter {
 
   constructor(
     private readonly job: Job,
+    private readonly node: GpuDescription,
     private readonly emit: (event: NodeEvent) => void,
   ) {}
 
-  /** Starts an attempt: at once where its files are staged already. */
+  /** Starts an attempt: at once where its files are staged already. One with a parameter that the node must not get is refused a moment later. */
   start(attachment: StartingAttachment, attempt: Attempt): void {
+    const reason = findExceededLimit(this.node, attempt.chunk.params ?? {});
+    if (reason !== undefined) return queueMicrotask(() => this.emit({ type: "startRefused", attempt, reason }));
     const staged = attachment.stageFiles(attempt.chunk);
     if (staged === undefined) return attachment.sendStart(this.job, attempt);
     this.staging.add(attempt.id);

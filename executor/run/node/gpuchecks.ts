@@ -38,6 +38,13 @@ export class GpuChecks {
     return this.vendors.map(({ expected: { vendor }, cards }) => ({ vendor, pci: cards }));
   }
 
+  /** Returns the PCI address of a slot's GPU; undefined = it has none, or it is not known yet. */
+  addressOf(slot: Slot): string | undefined {
+    return this.vendors
+      .map(({ expected: { vendor }, cards }) => cards[this.indexOf(vendor, slot) ?? -1])
+      .find((pci) => pci !== undefined);
+  }
+
   /** Whether no vendor's tool is there, so that further checks are useless. */
   get isUnobservable(): boolean {
     return this.vendors.every(({ isUnobservable }) => isUnobservable);

@@ -22,6 +22,7 @@ import {
 import { MAX_LOG_BYTES } from "../record/rundir.js";
 import { type RunContext, runFolderOn } from "../runcontext.js";
 import { RunOverError } from "./runover.js";
+import { describeSampling } from "./samplesettings.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, hasGpusToCheck } from "./slotmonitor.js";
 import { stopAgent } from "./stopagent.js";
 
@@ -52,6 +53,7 @@ function buildOpenCommand(
     })),
     ...describeCards(node, slots, cards),
     progress: PROGRESS_INTERVAL_SECONDS,
+    samples: describeSampling(node),
     inline: MAX_INLINE_BYTES,
     log: MAX_LOG_BYTES,
     cache: node.cacheBytes,
@@ -119,10 +121,13 @@ const MAX_HELD_RESULTS = 4096;
 
 const OTHER_VERSION_WARNING =
   "an agent of another version of muster was at work; it was stopped, and what it ran is run again";
+const OTHER_SLOTS_WARNING =
+  "its slots have other numbers than in the last session; its agent was stopped, and what that ran is run again";
 
 /**
  * Attaches to the run's agent on a node, and starts one where none runs: the agent's program is sent over a new channel, and
- * attaches to the running agent or becomes it. An agent of another version is stopped first. Rejects with
+ * attaches to the running agent or becomes it. An agent of another version, or whose slots have other locks, is stopped first.
+ * Rejects with
  * - SUPERSEDED where the agent belongs to another copy of the run directory,
  * - PROTOCOL where what answers is not an agent,
  * - WORKDIR where other users of the node could interfere with the run's folder,
@@ -145,8 +150,9 @@ export async function startAgent(
     return exchangeHello(channel, open, { silenceSeconds: node.silenceSeconds, outputs: run.outputs, signal }, receive);
   };
   let { reply, agent, ended } = await attach();
-  if (reply.ev === "hello" && reply.muster !== PROTOCOL_VERSION) {
-    receive({ ev: "problem", message: OTHER_VERSION_WARNING });
+  const unsuitable = reply.ev === "hello" ? findUnsuitability(reply, open.slots) : undefined;
+  if (unsuitable !== undefined) {
+    receive({ ev: "problem", message: unsuitable });
     agent.detach();
     await stopAgent(connection, run.agent, root);
     ({ reply, agent, ended } = await attach());
@@ -168,6 +174,13 @@ export async function startAgent(
     default:
       return reply satisfies never;
   }
+}
+
+/** Returns why an agent that has answered must be stopped; undefined = it can be used. */
+function findUnsuitability({ muster, locks = {} }: HelloMessage, slots: readonly SlotSetup[]): string | undefined {
+  if (muster !== PROTOCOL_VERSION) return OTHER_VERSION_WARNING;
+  const isChanged = slots.some(({ slot, lock }) => locks[slot] !== undefined && locks[slot] !== lock);
+  return isChanged ? OTHER_SLOTS_WARNING : undefined;
 }
 
 /** Returns why no agent started. Rejects with the error of gathering facts where python is the cause. */

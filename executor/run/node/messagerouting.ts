@@ -9,6 +9,8 @@ export function routeMessage(message: AgentMessage, slotMonitor: SlotMonitor, em
     case "preempted":
     case "split":
     case "saved":
+    case "values":
+    case "idle":
     case "done":
       return emit({ type: "attemptMessage", message });
     case "slot":

@@ -4,7 +4,10 @@ import type { ResultSource } from "./attachment.js";
 import type { SlotEvent } from "./slotmonitor.js";
 
 /** A message of an agent about one attempt. */
-export type AttemptMessage = Extract<AgentMessage, { ev: "started" | "preempted" | "split" | "saved" | "done" }>;
+export type AttemptMessage = Extract<
+  AgentMessage,
+  { ev: "started" | "preempted" | "split" | "saved" | "values" | "idle" | "done" }
+>;
 
 /** What the worker of a node reports to the coordinator. */
 export type NodeEvent =
@@ -20,5 +23,7 @@ export type NodeEvent =
   | { type: "progress"; message: ProgressMessage }
   /** The files of `attempt` could not be brought to the node through `source`. */
   | { type: "stagingFailed"; attempt: Attempt; source: ResultSource; error: unknown }
+  /** A chunk must not run on the node, whatever the attempt. */
+  | { type: "startRefused"; attempt: Attempt; reason: string }
   | Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" | "requeued" }>
   | SlotEvent;

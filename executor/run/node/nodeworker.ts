@@ -22,7 +22,7 @@ import { routeMessage } from "./messagerouting.js";
 import type { NodeEvent } from "./nodeevent.js";
 import { Preparation } from "./preparation.js";
 import { ReconnectBackoff } from "./reconnectbackoff.js";
-import { isAccessDenied, LOST_AFTER_TIMEOUTS, shouldReconnect } from "./reconnectpolicy.js";
+import { LOST_AFTER_TIMEOUTS, shouldReconnect } from "./reconnectpolicy.js";
 import { UNREACHED_AT_END, UNSTABLE_CONNECTION, WAITING_FOR_SILENT_NODE } from "./reconnectwarnings.js";
 import { retryWithBackoff } from "./retrywithbackoff.js";
 import { leaveAtRunEnd, RunOverError } from "./runover.js";
@@ -44,8 +44,10 @@ export class NodeWorker {
   readonly cleanup = new CleanupState();
   readonly slotMonitor: SlotMonitor;
   readonly firstContact = new FirstContact();
+  /** It is being healed, and expected back. */
+  isHealing = false;
   private readonly starter: AttemptStarter;
-  private readonly agentTracker: AgentTracker;
+  readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
   readonly preparation: Preparation;
   private readonly runOver = new AbortController();
@@ -65,7 +67,7 @@ export class NodeWorker {
       (command) => this.send(command),
       (event) => emit(this, event),
     );
-    this.starter = new AttemptStarter(job, (event) => emit(this, event));
+    this.starter = new AttemptStarter(job, node, (event) => emit(this, event));
     this.preparation = new Preparation(this.cleanup, (message) => this.warn(message));
     this.agentTracker = new AgentTracker(node.leaseSeconds);
     this.backoff = new ReconnectBackoff(node.graceSeconds);
@@ -74,6 +76,14 @@ export class NodeWorker {
   /** Attaches for the first time; resolves when that has succeeded or failed. Further tries go on in the background. */
   async join(): Promise<void> {
     if (!(await this.attach()) && this.state !== "refused") void this.reconnect();
+  }
+
+  /** Attaches as soon as possible, also to a node that was refused: it was healed. */
+  rejoin(): void {
+    this.changes.emit("hurry");
+    if (this.state !== "refused") return;
+    this.setState("away", "it was healed");
+    void this.reconnect();
   }
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
@@ -87,21 +97,11 @@ export class NodeWorker {
     this.attachment?.send(command);
   }
 
-  /** Whether the node can be reached, though it gets no work. */
-  get isReachable(): boolean {
-    return this.state === "refused" && !isAccessDenied(this.error?.code ?? "");
-  }
-
   /** Whether nothing is to be expected of the node soon: it is away or refused, or none of its slots is usable. */
   get isHopeless(): boolean {
-    if (this.preparation.attachment !== undefined) return false;
+    if (this.isHealing || this.preparation.attachment !== undefined) return false;
     if (this.state === "away" || this.state === "refused") return true;
     return this.state === "live" && this.slotMonitor.isHopeless;
-  }
-
-  /** How many slots have a next chunk that waits for the node's memory. */
-  get memoryWaitingSlots(): number {
-    return this.slotMonitor.memoryWaitingSlots;
   }
 
   /** Where results are pulled from; undefined while the node is not attached. */

@@ -1,3 +1,5 @@
+import type { NodeConnectionState } from "../record/journalentry.js";
+
 /** How long the end of the run waits for a node that is away. */
 export const FINAL_RECONNECT_TIMEOUT_SECONDS = 10;
 /** This many request timeouts within the backoff's window mark a reachable node as lost. */
@@ -17,6 +19,17 @@ function isTransientError(code: string): boolean {
 /** Whether the node refuses the login, or its agent refuses this run directory. */
 export function isAccessDenied(code: string): boolean {
   return ACCESS_DENIED_CODES.includes(code) || code.startsWith("HOST_KEY");
+}
+
+/** Whether a node can be reached, though it gets no work. */
+export function isReachable({
+  state,
+  error,
+}: {
+  state: NodeConnectionState;
+  error: { code: string } | undefined;
+}): boolean {
+  return state === "refused" && !isAccessDenied(error?.code ?? "");
 }
 
 /** Whether to reconnect to a node after an error. `wasHere`: its slots are known, so that only the network can be the cause. */

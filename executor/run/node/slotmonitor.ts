@@ -75,6 +75,15 @@ export class SlotMonitor {
     return this.checks.cards;
   }
 
+  /** Returns the PCI addresses of the slots' GPUs, by slot, as far as they are known. */
+  get addresses(): ReadonlyMap<number, string> {
+    const known = this.slots.flatMap((one): [number, string][] => {
+      const pci = this.checks.addressOf(one);
+      return pci === undefined ? [] : [[one.slot, pci]];
+    });
+    return new Map(known);
+  }
+
   /** Begins the first check. Call it whenever an agent has attached; it will report broken slots itself. */
   start(slots: Slot[]): void {
     this.slots = slots;
@@ -98,6 +107,11 @@ export class SlotMonitor {
   checkSoon(): void {
     const dueAtMs = this.checkedAtMs + recheckIntervalSeconds(this.node) * 1000;
     this.scheduleCheck(Math.max(0, dueAtMs - performance.now()));
+  }
+
+  /** Why GPUs are sick by the last check, one sentence for each GPU. What an agent reports may be the doing of other programs. */
+  get sickGpus(): string[] {
+    return [...new Set([...this.sick.checks.values()].map(({ reason }) => reason))];
   }
 
   /** Whether no slot is expected to be usable again. */

@@ -15,7 +15,7 @@ export class SpecSender {
   /** Returns the id of a spec that the agent has, or the spec itself where a job's chunks have little in common. */
   specFor(job: Job, chunk: Chunk): string | AttemptSpec {
     const isolate = isolationOf(job, chunk);
-    if (job.kind === "tasks") return this.build(job, chunk, isolate);
+    if (job.kind === "tasks" || job.kind === "queue") return this.build(job, chunk, isolate);
     const id = isolate === undefined ? "job" : `job ${isolate}`;
     if (!this.sent.has(id)) this.send({ op: "spec", id, spec: this.build(job, chunk, isolate) });
     this.sent.add(id);

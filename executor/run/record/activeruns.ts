@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isFileLocked } from "./filelock.js";
+import { isFileLocked } from "../../../fleet/filelock.js";
 import { type LiveRun, readLastLiveRun } from "./liverun.js";
 import { findRuns, isRunDirectory } from "./runstatus.js";
 

@@ -18,6 +18,9 @@ export interface ChunkAttempt {
   live?: LiveAttempt;
 }
 
+/** Why an attempt was stopped whose chunk was stopped with it. */
+export const ON_REQUEST = "on request";
+
 /** Returns all attempts at the chunks that `includes` accepts, by their numbers. */
 export function listChunkAttempts(history: RunHistory, includes: (chunk: string) => boolean): ChunkAttempt[] {
   const { sessions, status } = history;
@@ -30,7 +33,11 @@ export function listChunkAttempts(history: RunHistory, includes: (chunk: string)
   const times = (from: number, seconds: number | undefined) =>
     seconds === undefined ? {} : { began: toTime(sessions, from), seconds: round(seconds) };
   const attempts: ChunkAttempt[] = [
-    ...history.executions.map((one) => ({ ...place(one), state: "done" as const, ...times(one.from, one.seconds) })),
+    ...history.executions.map((one) => ({
+      ...place(one),
+      ...(one.isStopped ? { state: "stopped" as const, reason: ON_REQUEST } : { state: "done" as const }),
+      ...times(one.from, one.seconds),
+    })),
     ...history.failedAttempts.map((one) => ({
       ...place(one),
       state: "failed" as const,
@@ -53,6 +60,12 @@ export function listChunkAttempts(history: RunHistory, includes: (chunk: string)
   return attempts
     .filter(({ chunk }) => includes(chunk))
     .sort((a, b) => a.attempt - b.attempt || (a.began ?? "").localeCompare(b.began ?? ""));
+}
+
+/** Whether an attempt continues the one before it in the list: one that was preempted uses up no try, so it keeps its number. */
+export function isContinuation(attempts: readonly ChunkAttempt[], index: number): boolean {
+  const [before, one] = [attempts[index - 1], attempts[index]];
+  return before !== undefined && before.chunk === one?.chunk && before.attempt === one.attempt;
 }
 
 function listLiveAttempts(live: LiveRun | undefined): { node: string; slot: number; live: LiveAttempt }[] {

@@ -2,8 +2,10 @@ import type { Job } from "../../job/job.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import { FailureGroups } from "../../schedule/halting/failuregroups.js";
 import type { DoneMessage } from "../agent/protocol.js";
+import { type ChunkOutcomes, countOutcomes } from "./chunkoutcomes.js";
 import type { RecheckDifference } from "./journalentry.js";
 import type { RunReplay } from "./replay.js";
+import { UsageSums, type UsedResult } from "./usagesums.js";
 
 /** How many failed chunks the summary lists; the journal has all of them. */
 const MAX_LISTED_FAILURES = 100;
@@ -12,6 +14,8 @@ export interface NodeCounters {
   chunks: number;
   units: bigint;
   failedAttempts: number;
+  /** How often the node was healed, and how often that failed. */
+  healings: { healed: number; failed: number };
   /** Slots that were disabled, why, and whether they are enabled again. */
   disabledSlots: Map<number, { reason: string; back: boolean; reboot?: true }>;
 }
@@ -21,11 +25,15 @@ export class RunCounters {
   /** Committed chunks of all sessions; `sessionChunks`: of this one. */
   chunks: number;
   sessionChunks = 0;
+  /** Those of `chunks` that were stopped on request. */
+  stopped: number;
   units: bigint;
   /** Attempts started in this session. */
   attempts = 0;
   failed = 0;
   failedUnits = 0n;
+  /** Tasks of a queue that were canceled, in all sessions. */
+  canceled: bigint;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
   /** The seconds that superseded attempts ran. */
@@ -42,6 +50,8 @@ export class RunCounters {
   readonly hints: string[] = [];
   private hasNotANumber = false;
   readonly nodes = new Map<string, NodeCounters>();
+  /** What GPUs used for the results of this session. */
+  readonly usage = new UsageSums();
   readonly began = performance.now();
   /** The number of this session, from 1. */
   readonly session: number;
@@ -54,7 +64,9 @@ export class RunCounters {
   ) {
     this.session = replay.nextSession;
     this.chunks = replay.committedChunks;
+    this.stopped = replay.stoppedChunks;
     this.units = replay.committedUnits.size();
+    this.canceled = replay.canceledUnits.size();
     this.rechecked = replay.recheckedChunks.size;
     this.recheckDifferences = [...replay.recheckDifferences];
   }
@@ -74,7 +86,14 @@ export class RunCounters {
     this.attempts++;
   }
 
-  countCommitted(attempt: Attempt): void {
+  /** The chunks of all sessions by outcome. */
+  get outcomes(): ChunkOutcomes {
+    const { chunks: committed, failed, stopped, canceled } = this;
+    return countOutcomes({ committed, failed, stopped, canceled });
+  }
+
+  countCommitted({ attempt, isStopped }: { attempt: Attempt; isStopped: boolean }): void {
+    if (isStopped) this.stopped++;
     const units = attempt.chunk.end - attempt.chunk.start;
     this.chunks++;
     this.sessionChunks++;
@@ -82,6 +101,12 @@ export class RunCounters {
     const node = this.forNode(attempt.node);
     node.chunks++;
     node.units += units;
+  }
+
+  /** Counts what GPUs used for a result that is kept. */
+  countUsage({ attempt, ...rest }: Omit<UsedResult, "node" | "units"> & { attempt: Attempt }): void {
+    const { node, chunk } = attempt;
+    this.usage.add({ ...rest, node, units: chunk.end - chunk.start });
   }
 
   /** Counts an attempt whose logs were collected. */
@@ -105,6 +130,10 @@ export class RunCounters {
     this.onSlotChange(node, slot, undefined);
   }
 
+  countHealing(node: string, outcome: "healed" | "failed"): void {
+    this.forNode(node).healings[outcome]++;
+  }
+
   /** Marks a disabled slot as one that needs a reboot. Returns false if it is marked already. */
   markNeedsReboot(node: string, slot: number): boolean {
     const out = this.forNode(node).disabledSlots.get(slot);
@@ -123,6 +152,12 @@ export class RunCounters {
     return this.failed === 0 && this.recheckDifferences.length === 0;
   }
 
+  /** Counts a canceled task, which is no unit of the job any more. */
+  countCanceled(): void {
+    this.canceled++;
+    this.job.queue?.setCanceled(this.canceled);
+  }
+
   countFailedChunk(failure: Failure): void {
     this.failed++;
     this.failureGroups.add(failure);
@@ -138,7 +173,13 @@ export class RunCounters {
   forNode(node: string): NodeCounters {
     let counts = this.nodes.get(node);
     if (counts === undefined) {
-      counts = { chunks: 0, units: 0n, failedAttempts: 0, disabledSlots: new Map() };
+      counts = {
+        chunks: 0,
+        units: 0n,
+        failedAttempts: 0,
+        healings: { healed: 0, failed: 0 },
+        disabledSlots: new Map(),
+      };
       this.nodes.set(node, counts);
     }
     return counts;

@@ -5,7 +5,7 @@ import { listResultPaths, piecePath } from "../../job/resultpath.js";
 import type { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { kindOfEntry } from "./entrykind.js";
 import { LineCoverage } from "./linecoverage.js";
-import { type KeyedLine, listLineFiles, readKeyedLines } from "./resultlines.js";
+import { isStoppedLine, type KeyedLine, listLineFiles, readKeyedLines } from "./resultlines.js";
 import type { ResultsFolder } from "./resultsfolder.js";
 
 /** Whether the results in a run directory are complete; if not, what is damaged. */
@@ -25,7 +25,8 @@ export async function checkForDamage(
   let missing: string | undefined;
   for await (const line of readKeyedLines(join(path, "results.ndjson"), job)) {
     coverage.add(line.chunk);
-    if (job.collect === "files" && line.chunk !== undefined) missing ??= findMissingOutput(job, results, line);
+    if (job.collect === "files" && line.chunk !== undefined && !isStoppedLine(line.text))
+      missing ??= findMissingOutput(job, results, line);
   }
   if (coverage.firstSurplus !== undefined)
     return { ok: false, damage: `results.ndjson has a line too many, of ${coverage.firstSurplus}` };

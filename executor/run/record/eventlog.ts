@@ -1,3 +1,4 @@
+import type { HealStep } from "../../../fleet/healing/healcontext.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
 import type { DoneMessage } from "../agent/protocol.js";
 import { AttemptTimes, type RunningAttempt } from "./attempttimes.js";
@@ -20,7 +21,7 @@ export class EventLog {
   constructor(private readonly directory: Pick<RunDirectory, "journal" | "elapsedSeconds">) {}
 
   recordNodeState(worker: {
-    node: { name: string };
+    node: { name: string; pricePerKwh?: number };
     state: NodeConnectionState;
     slots: { slot: number }[];
     reason: string | undefined;
@@ -34,6 +35,7 @@ export class EventLog {
       state,
       slots: state === "live" ? slots.map((one) => one.slot) : undefined,
       reason: reason?.slice(0, MAX_REASON_CHARS),
+      price: state === "live" ? node.pricePerKwh : undefined,
     });
   }
 
@@ -48,21 +50,20 @@ export class EventLog {
     this.attemptTimes.start(attempt, this.directory.elapsedSeconds());
   }
 
-  /** Notes the end of an attempt. One that was cancelled or lost has no other record. */
+  /** Notes the end of an attempt. One that was cancelled or lost has no other record, unless its chunk was stopped. */
   noteEnded({ id, node, slot }: Attempt, done: DoneMessage): void {
     const running = this.attemptTimes.endOnSlot(node, slot, (attempt) => attempt.id === id);
-    if (running === undefined || !(done.canceled || done.lost)) return;
+    if (running === undefined || done.stopped || !(done.canceled || done.lost)) return;
     if (done.preempted === undefined) return this.recordStopped([running], "requeued");
     this.recordStopped([running], "preempted", done.preempted.run.slice(0, MAX_REASON_CHARS));
-    // The next result may be hours away, and people ask why the chunk waits. A disk that fails makes the next commit fail, too.
-    void this.directory.journal.flush().catch(() => {});
+    this.flushSoon();
   }
 
   /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
-  recordSuperseded(node: string, id: string): number {
+  recordSuperseded(node: string, id: string, why: "superseded" | "canceled" = "superseded"): number {
     const running = this.attemptTimes.endById(node, id);
     if (running === undefined) return 0;
-    this.recordStopped([running], "superseded");
+    this.recordStopped([running], why);
     return toMilliseconds(this.directory.elapsedSeconds() - running.since);
   }
 
@@ -86,10 +87,28 @@ export class EventLog {
     this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short, seconds });
   }
 
+  /** Records that a GPU has computed nothing for `seconds` in an attempt that goes on. */
+  recordIdleGpu({ chunk, node, slot, number }: Attempt, pci: string, seconds: number): void {
+    const at = this.directory.elapsedSeconds();
+    this.add(node, { e: "idle", at, chunk: chunk.id, node, slot, attempt: number, pci, seconds });
+    this.flushSoon();
+  }
+
   /** Records an attempt that was cancelled or evicted and whose logs are kept; `lostLog` says why an attempt has none. */
   recordLog(chunk: string, attempt: number, lostLog?: string): void {
     const at = this.directory.elapsedSeconds();
     this.directory.journal.add({ e: "log", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
+  }
+
+  /** Records that a task of a queue, the units [start, end), is canceled. */
+  recordCanceledTask(chunk: string, start: bigint, end: bigint): void {
+    this.directory.journal.add({ e: "canceled", chunk, start: `${start}`, end: `${end}` });
+    this.flushSoon();
+  }
+
+  recordHealStep({ node, step, text }: HealStep): void {
+    const at = this.directory.elapsedSeconds();
+    this.add(node, { e: "heal", at, node, step, text: text.slice(0, MAX_REASON_CHARS) });
   }
 
   recordProgram(node: string, path: string, sha256: string): void {
@@ -106,7 +125,15 @@ export class EventLog {
     }
   }
 
-  private add(node: string, entry: Extract<JournalEntry, { e: "node" | "slot" | "program" | "stopped" }>): void {
+  /** The next result may be hours away, and people ask meanwhile. A disk that fails makes the next commit fail, too. */
+  private flushSoon(): void {
+    void this.directory.journal.flush().catch(() => {});
+  }
+
+  private add(
+    node: string,
+    entry: Extract<JournalEntry, { e: "node" | "slot" | "heal" | "program" | "stopped" | "idle" }>,
+  ): void {
     const bytes = (this.bytesByNode.get(node) ?? 0) + JSON.stringify(entry).length;
     this.bytesByNode.set(node, bytes);
     if (bytes <= MAX_BYTES_PER_NODE) this.directory.journal.add(entry);

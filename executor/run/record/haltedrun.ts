@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { tryLockFile } from "./filelock.js";
+import { tryLockFile } from "../../../fleet/filelock.js";
+import { QUEUE_FILE } from "../queue/queuerecord.js";
 import { readLastEntry } from "./journal.js";
 import { replayJournal } from "./replay.js";
 
@@ -12,6 +13,8 @@ export function setAsideHaltedRun(path: string): string | undefined {
   const file = join(path, "journal.ndjson");
   // What else lies there is explained where the run directory is opened.
   if (!existsSync(file) || !statSync(file).isFile()) return undefined;
+  // The tasks of a queue belong to the run: they stay where they were added.
+  if (existsSync(join(path, QUEUE_FILE))) return undefined;
   const fd = openSync(file, "r");
   try {
     const last = readLastEntry(fd);

@@ -16,6 +16,7 @@ const PEEK_BYTES = 64 << 10;
  */
 export class Journal<E extends object = JournalEntry> {
   private pending: string[] = [];
+  private syncedRecords: number;
   private failure: { error: unknown } | undefined;
 
   private constructor(
@@ -24,7 +25,9 @@ export class Journal<E extends object = JournalEntry> {
     /** Bytes of the file that are known to be on disk. */
     private syncedBytes: number,
     private readonly sync: (fd: number) => Promise<void>,
-  ) {}
+  ) {
+    this.syncedRecords = sequence;
+  }
 
   /**
    * Reads the journal in the open file `fd`, calls `visit` with every entry in order, and truncates a torn last record. The caller
@@ -41,6 +44,25 @@ export class Journal<E extends object = JournalEntry> {
     return new Journal<E>(fd, records, length, sync);
   }
 
+  /**
+   * The same for a journal that is known to begin with the whole records of `known`: they are not read again, and not passed to `visit`.
+   */
+  static resumeAfter<E extends object>(
+    fd: number,
+    file: string,
+    known: JournalLength,
+    visit: (entry: E) => void,
+  ): Journal<E> {
+    const { records, length } = readEntries(fd, file, visit, known);
+    if (length < fstatSync(fd).size) ftruncateSync(fd, length);
+    return new Journal<E>(fd, records, length, fsyncFile);
+  }
+
+  /** How long the part of the journal is that is on disk. */
+  get length(): JournalLength {
+    return { records: this.syncedRecords, length: this.syncedBytes };
+  }
+
   /** Adds an entry, which the next `flush` writes. */
   add(entry: E): void {
     this.pending.push(encodeEntry(++this.sequence, entry));
@@ -54,12 +76,14 @@ export class Journal<E extends object = JournalEntry> {
     if (this.failure !== undefined) throw this.failure.error;
     if (this.pending.length === 0) return;
     const bytes = Buffer.from(this.pending.join(""));
+    const records = this.sequence;
     this.pending = [];
     try {
       writeAll(this.fd, bytes);
       failpoint("recorded");
       await this.sync(this.fd);
       this.syncedBytes += bytes.length;
+      this.syncedRecords = records;
     } catch (error) {
       this.failure = { error };
       this.truncateUnsynced();
@@ -80,17 +104,24 @@ export class Journal<E extends object = JournalEntry> {
   }
 }
 
+/** How many whole records there are, and how many bytes they take. */
+export interface JournalLength {
+  readonly records: number;
+  readonly length: number;
+}
+
 /**
- * Calls `visit` with every entry of the journal in the open file `fd`, without changing it, and in constant memory. Returns how many
- * whole records there are and how many bytes they take; the rest is a torn last record. Throws JOURNAL_DAMAGED (65).
+ * Calls `visit` with every entry of the journal in the open file `fd` after those of `known`, without changing it, and in constant memory.
+ * Returns the length of the journal; the rest of the file is a torn last record. Throws JOURNAL_DAMAGED (65).
  */
 export function readEntries<E extends object = JournalEntry>(
   fd: number,
   file: string,
   visit: (entry: E) => void,
-): { records: number; length: number } {
-  let records = 0;
-  const length = visitLines(fd, (line, offset, last) => {
+  known: JournalLength = { records: 0, length: 0 },
+): JournalLength {
+  let { records } = known;
+  const length = visitLines(fd, known.length, (line, offset, last) => {
     const entry = decodeEntry<E>(line);
     if (entry?.n !== records + 1) {
       if (last) return false;
@@ -139,13 +170,17 @@ function checksum(text: string): string {
   return crc32(text).toString(16).padStart(8, "0");
 }
 
-/** Calls `accept` with each line until it returns false. Returns how many bytes the accepted lines take. */
-function visitLines(fd: number, accept: (line: string, offset: number, last: boolean) => boolean): number {
+/** Calls `accept` with each line from the byte `start` on until it returns false. Returns where the last accepted line ends. */
+function visitLines(
+  fd: number,
+  start: number,
+  accept: (line: string, offset: number, last: boolean) => boolean,
+): number {
   const size = fstatSync(fd).size;
   /** The line so far, if it began in an earlier block. */
   let parts: Buffer[] = [];
-  let accepted = 0;
-  for (let position = 0; position < size; ) {
+  let accepted = start;
+  for (let position = start; position < size; ) {
     const block = Buffer.alloc(Math.min(READ_BLOCK_BYTES, size - position));
     const text = block.subarray(0, readSync(fd, block, 0, block.length, position));
     if (text.length === 0) break;

@@ -1,3 +1,4 @@
+import type { HealStepName } from "../../../fleet/healing/healcontext.js";
 import type { JobOrigin } from "../../job/job.js";
 import type { LaunchFolders } from "../../job/project/project.js";
 import type { ResultOrigin } from "../../schedule/attempts/recheckselection.js";
@@ -22,9 +23,9 @@ export interface RecheckDifference {
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
  * compared. `requeued`: it was evicted, or its node was lost. `preempted`: it was ended for a run of
- * higher priority. `session ended`: it may still run, and a later record has its end.
+ * higher priority. `canceled`: its task was canceled. `session ended`: it may still run, and a later record has its end.
  */
-export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "session ended";
+export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "canceled" | "session ended";
 
 /** A record in the journal of a run. Records stand in the order in which they became true. */
 export type JournalEntry =
@@ -57,9 +58,20 @@ export type JournalEntry =
   /**
    * A chunk is committed: units [start, end), in decimal. `length`: bytes of results.ndjson that are valid from now on. `at`: seconds
    * since the session began; only the first record of a group commit has it. `ended`: when its program ended, in the same seconds; older
-   * journals lack it.
+   * journals lack it. `stopped`: it was stopped on request; its outputs are those that it had by then.
    */
-  | { e: "done"; chunk: string; start: string; end: string; length: number; at?: number; ended?: number }
+  | {
+      e: "done";
+      chunk: string;
+      start: string;
+      end: string;
+      length: number;
+      at?: number;
+      ended?: number;
+      stopped?: true;
+    }
+  /** A chunk is to be stopped: it is not computed any more, whether or not a node has it. */
+  | { e: "stopping"; chunk: string }
   /**
    * These files are about to be published in the folder of results. Until the chunk is committed, a file there is the run's own only if it
    * is this one. Without `chunk`: a file that is made of all results.
@@ -68,12 +80,27 @@ export type JournalEntry =
   /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
   | { e: "replacing" }
   | { e: "failed"; failure: Failure }
+  /** A task of a queue, the unit [start, end) in decimal, was canceled before it had a result. */
+  | { e: "canceled"; chunk: string; start: string; end: string }
   /** A chunk was rechecked, or its recheck was skipped permanently. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
-  /** A node's state changed. This record and those up to `stopped` only serve reports. `at`: seconds since the session began. */
-  | { e: "node"; at: number; node: string; state: NodeConnectionState; slots?: number[]; reason?: string }
+  /**
+   * A node's state changed. This record and those up to `idle` only serve reports. `at`: seconds since the session began. `price`: what a
+   * kilowatt-hour costs there, where it is live and the inventory says so.
+   */
+  | {
+      e: "node";
+      at: number;
+      node: string;
+      state: NodeConnectionState;
+      slots?: number[];
+      reason?: string;
+      price?: number;
+    }
   /** A slot is disabled, and `out` says why; without `out` it is enabled again. */
   | { e: "slot"; at: number; node: string; slot: number; out?: string }
+  /** A step of the healing of a node. `text`: the rest of a sentence that begins with the node. */
+  | { e: "heal"; at: number; node: string; step: HealStepName; text: string }
   /** The file of a program in the job's directory has this SHA-256 on the node. Recorded when it is first seen there, and when it differs. */
   | { e: "program"; at: number; node: string; path: string; sha256: string }
   /** An attempt failed. `seconds`: how long it ran; absent where it did not run, and in older journals. */
@@ -99,6 +126,8 @@ export type JournalEntry =
       why: StopReason;
       by?: string;
     }
+  /** A GPU has computed nothing for `seconds`, while an attempt on it goes on. */
+  | { e: "idle"; at: number; chunk: string; node: string; slot: number; attempt: number; pci: string; seconds: number }
   /**
    * An attempt was cancelled or evicted, and its output lies in logs/; or an attempt has no logs, and `lostLog` says why. `at` as above;
    * undefined where no coordinator ran.

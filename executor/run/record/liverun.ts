@@ -2,7 +2,9 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:
 import { join } from "node:path";
 import type { Job } from "../../job/job.js";
 import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
+import type { ChunkOutcomes } from "./chunkoutcomes.js";
 import type { NodeConnectionState } from "./journalentry.js";
+import type { GpuUsage } from "./usagesums.js";
 
 /** A newer muster may give the file another form, which this one does not read. */
 export const LIVE_VERSION = 1;
@@ -10,6 +12,8 @@ export const LIVE_VERSION = 1;
 export const MAX_LIVE_SLOTS = 4096;
 export const MAX_LIVE_NODES = 1024;
 const WRITE_INTERVAL_MS = 1000;
+/** So that `written` says until when a coordinator that was killed had lived, though nothing changed. */
+const MAX_AGE_MS = 10_000;
 /** Writing takes at most this share of the time. */
 const MAX_WRITE_SHARE = 0.02;
 
@@ -26,22 +30,29 @@ export interface LiveRun {
   since: string;
   /** When something was last written. */
   written: string;
-  chunks: { done: number; failed: number };
+  chunks: ChunkOutcomes;
   /** `session`: of `done`, those of this session. */
   units: { done: string; session: string; total: string };
   /** Units that do not run, queued ones included. `seconds`: how long all usable slots together need for them; absent = unknown. */
   waiting: { units: string; seconds?: number };
+  /** Of a queue: whether more tasks may come. */
+  queue?: "open" | "closed";
   running: number;
   usableSlots: number;
   /** The number of results that are being collected. */
   collecting: number;
   /** What chunks have cost beside their work, if the job's `chunk` makes that more than a tenth of it. */
   overhead?: ChunkOverhead;
+  /** What GPUs used for the results of this session; absent where there are no samples. */
+  usage?: LiveUsage;
   nodes: LiveNode[];
   slots: LiveSlot[];
   /** How many nodes and slots are left out, because there are too many. */
   omitted?: { nodes: number; slots: number };
 }
+
+/** Totals of the results of this session. */
+export type LiveUsage = Pick<GpuUsage, "wattHours" | "unitsPerWattHour" | "cost" | "throttled" | "idleSeconds">;
 
 export interface LiveNode {
   node: string;
@@ -58,12 +69,15 @@ export interface LiveNode {
   chunks: number;
   units: string;
   failedAttempts: number;
+  usage?: LiveUsage;
 }
 
 export interface LiveSlot {
   node: string;
   slot: number;
   gpu?: number;
+  /** The PCI address of its GPU; absent = unknown. */
+  pci?: string;
   /** Why it gets no work. */
   reason?: string;
   /** Units a second, as it was measured; absent = not measured, or no job of a range. */
@@ -88,6 +102,8 @@ export interface LiveAttempt {
   progressAt?: string;
   /** Of a range: the units that are done, if the program counts them. */
   unitsDone?: string;
+  /** The intermediate value that its program has reported last; null where that is no finite number. */
+  value?: { step: number; value: number | null };
   /** What it does, in its program's words; or why it is being ended. */
   text?: string;
   /** The run of higher priority for which it is being ended. */
@@ -119,12 +135,13 @@ export function removeLiveRun(path: string): void {
 }
 
 /**
- * Keeps live.json in the run directory `path` up to date: replaced atomically, at most once a second, and only where something has
- * changed. It is not fsynced, and a write that fails is left out, because a run does not depend on it.
+ * Keeps live.json in the run directory `path` up to date: replaced atomically, at most once a second, where something has changed or ten
+ * seconds have passed. It is not fsynced, and a write that fails is left out, because a run does not depend on it.
  */
 export class LiveFile {
   private last: LiveRun;
   private lastText = "";
+  private writtenAtMs = 0;
   private readonly file: string;
   private readonly mode: number;
   private timer: NodeJS.Timeout | undefined;
@@ -161,7 +178,7 @@ export class LiveFile {
   /** Writes what was built, where it differs, and plans the next update. `began`: when the building began. */
   private save(began: number): void {
     const text = JSON.stringify({ ...this.last, written: undefined });
-    if (text !== this.lastText) attemptQuietly(() => this.write(text));
+    if (text !== this.lastText || began - this.writtenAtMs >= MAX_AGE_MS) attemptQuietly(() => this.write(text));
     const pauseMs = Math.max(WRITE_INTERVAL_MS, (performance.now() - began) / MAX_WRITE_SHARE);
     this.timer = setTimeout(() => this.update(), pauseMs);
     this.timer.unref();
@@ -171,6 +188,7 @@ export class LiveFile {
     writeFileSync(`${this.file}.partial`, `${JSON.stringify(this.last)}\n`, { mode: this.mode });
     renameSync(`${this.file}.partial`, this.file);
     this.lastText = text;
+    this.writtenAtMs = performance.now();
   }
 }
 

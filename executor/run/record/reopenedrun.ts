@@ -9,7 +9,7 @@ import type { Journal } from "./journal.js";
 import { loadRecordedJob } from "./recordedjob.js";
 import type { RunReplay } from "./replay.js";
 import { locateResults } from "./resultsfolder.js";
-import { type CollectingDirectory, hashSpec, rejectDamaged, removeUnjournaledResults } from "./rundir.js";
+import { type CollectingDirectory, hashSpec, readQueue, rejectDamaged, removeUnjournaledResults } from "./rundir.js";
 import { openRunKey } from "./runkey.js";
 
 /** A run whose results can be collected and committed, although nothing of it is started any more. */
@@ -32,6 +32,7 @@ export async function reopenRun(
   const { header } = replay;
   if (header === undefined) throw new MusterError("OTHER_RUN", "the run has not begun");
   const job = await loadRecordedJob(path, header, inventory);
+  readQueue(path, job, new Map(), replay);
   const changes = findIdentityChanges(header, job, header.inputs);
   if (changes.length > 0) throw new MusterError("OTHER_RUN", `its job has changed: ${changes[0]}`);
   const results = locateResults(path, replay.ids.at(-1)!, job, replay);

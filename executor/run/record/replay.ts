@@ -35,6 +35,12 @@ export class RunReplay {
   readonly sessions: RunSession[] = [];
   readonly committedUnits = new IntervalSet();
   committedChunks = 0;
+  /** Tasks of a queue that were canceled. */
+  readonly canceledUnits = new IntervalSet();
+  /** How many of these were stopped on request. */
+  stoppedChunks = 0;
+  /** Chunks that are to be stopped and are not committed. */
+  readonly stopRequests = new Set<string>();
   /** Chunks that failed in the last session; a new session tries them again. */
   failedChunks = 0;
   /** Bytes of results.ndjson that are committed. */
@@ -83,12 +89,21 @@ export class RunReplay {
       case "done":
         this.pendingPublications.delete(entry.chunk);
         this.committedChunks++;
+        if (entry.stopped) this.stoppedChunks++;
+        this.stopRequests.delete(entry.chunk);
         this.committedUnits.add(BigInt(entry.start), BigInt(entry.end));
         this.resultsBytes = entry.length;
         if (entry.at !== undefined) this.extendSession(entry.at);
         break;
+      case "stopping":
+        this.stopRequests.add(entry.chunk);
+        break;
       case "failed":
         this.failedChunks++;
+        this.stopRequests.delete(entry.failure.chunk);
+        break;
+      case "canceled":
+        this.canceledUnits.add(BigInt(entry.start), BigInt(entry.end));
         break;
       case "canary":
         this.recheckedChunks.add(entry.chunk);
@@ -96,8 +111,10 @@ export class RunReplay {
         break;
       case "node":
       case "slot":
+      case "heal":
       case "tried":
       case "stopped":
+      case "idle":
         this.extendSession(entry.at);
         break;
       case "log":
@@ -113,6 +130,11 @@ export class RunReplay {
       default:
         entry satisfies never;
     }
+  }
+
+  /** The units that nothing is left to do for: committed, or canceled. */
+  get settledUnits(): [start: bigint, end: bigint][] {
+    return [...this.committedUnits, ...this.canceledUnits];
   }
 
   get isComplete(): boolean {

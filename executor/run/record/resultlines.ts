@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Job } from "../../job/job.js";
+import type { CardUsage, ReportedValue } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
 import { fsyncPath } from "./durablewrites.js";
 import { LineCoverage } from "./linecoverage.js";
@@ -16,6 +17,8 @@ export interface ResultLine {
   gpus?: readonly number[];
   /** These GPUs, as far as they are known. `model`: as the profile of the node says. */
   cards?: readonly { pci: string; model?: string; uuid?: string }[];
+  /** What it used of them: of those that were looked at while it ran. */
+  usage?: readonly CardUsage[];
   attempt: number;
   seconds: number;
   sha256: string;
@@ -23,9 +26,15 @@ export interface ResultLine {
   state?: string;
   /** The files of a chunk some of whose outputs had to be found, by their paths in the folder of results. */
   files?: readonly { path: string; size: number; sha256: string }[];
+  /** The intermediate values that its program has reported: [step, value] in order; absent where it reported none. */
+  values?: readonly ReportedValue[];
+  /** It was stopped on request: its outputs are those that it had by then. */
+  stopped?: true;
   output: string | undefined;
 }
 
+/** What precedes the output in a line: nothing before it can contain this. */
+const OUTPUT_KEY = ',"output":';
 /** How many bytes of lines are sorted in memory, and how many files are merged, at a time. */
 const SORT_PIECE_BYTES = 1 << 20;
 const MERGE_WAYS = 32;
@@ -134,6 +143,11 @@ async function* readLines(file: string, start: number): AsyncGenerator<string> {
 function parseChunkId(line: string): string | undefined {
   const end = line.indexOf('","node":');
   return end < 0 ? undefined : (JSON.parse(line.slice('{"chunk":'.length, end + 1)) as string);
+}
+
+/** Whether the chunk of a line was stopped on request. Its outputs may be missing, or begun only. */
+export function isStoppedLine(line: string): boolean {
+  return line.slice(0, line.indexOf(OUTPUT_KEY)).endsWith(',"stopped":true');
 }
 
 /** Returns the paths of the files that a line lists, in the folder of results. */

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
+import { type QueueChange, QueueFollower } from "../queue/queuefollower.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
@@ -26,6 +27,8 @@ import { removeUncommitted } from "./uncommitted.js";
 /** How much of each of stdout and stderr of a chunk is kept in logs/; the agent cuts what is longer. */
 export const MAX_LOG_BYTES = 16 << 20;
 
+const PRIVATE_MODE = 0o600;
+
 /** An open run directory. This process holds its lock until `close`. */
 export interface RunDirectory {
   path: string;
@@ -45,6 +48,8 @@ export interface RunDirectory {
   journal: Journal;
   replay: RunReplay;
   results: ResultsFolder;
+  /** The queue of the job; undefined for jobs of other kinds. */
+  queue: OpenedQueue | undefined;
   session: number;
   /** Whether every unit of the job is committed. */
   isComplete: boolean;
@@ -53,16 +58,22 @@ export interface RunDirectory {
   close(): void;
 }
 
+/** A queue as it was when its run was opened, and what reads on. */
+export interface OpenedQueue {
+  readonly follower: QueueFollower;
+  readonly changes: readonly QueueChange[];
+}
+
 /** What collecting results needs of a run directory. */
 export type CollectingDirectory = Pick<
   RunDirectory,
   "path" | "journal" | "replay" | "results" | "session" | "elapsedSeconds"
 >;
 
-/** How a run directory is opened. `contents`: of every staged file. `adopt`: the run gets a new id. */
+/** How a run directory is opened. `contents`: of every staged file; those of a queue are added. `adopt`: the run gets a new id. */
 export interface RunDirectoryOptions {
   job: Job;
-  contents: ReadonlyMap<string, FileContent>;
+  contents: Map<string, FileContent>;
   adopt: boolean;
 }
 
@@ -78,8 +89,7 @@ export async function openRunDirectory(path: string, options: RunDirectoryOption
       const replay = new RunReplay();
       await rejectForeignFiles(options.job, locateResults(path, "", options.job, replay), replay, path);
     }
-    const { file, envFile } = options.job;
-    lock = acquireRunLock(path, intersectModes([file, ...(envFile === undefined ? [] : [envFile])]));
+    lock = acquireRunLock(path, determineMode(options.job));
     return await open(path, lock, options);
   } catch (error) {
     if (lock !== undefined) closeSync(lock.fd);
@@ -91,6 +101,7 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const { job } = options;
   const { journal, replay } = resumeJournal(path, lock);
   const isNew = replay.header === undefined;
+  const queue = readQueue(path, job, options.contents, replay);
   const snapshot = await openProject(path, job, replay);
   const inputs = hashInputs(job, options.contents, (name) => snapshot?.has(name) === true);
   const located = locateResults(path, replay.ids.at(-1) ?? "", job, replay);
@@ -132,11 +143,26 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
     journal,
     replay,
     results,
+    queue,
     session,
     isComplete,
     elapsedSeconds: () => Math.round(performance.now() - began) / 1000,
     close: () => journal.close(),
   };
+}
+
+/** Reads the tasks that the queue of a job has so far, which the job then has, too. */
+export function readQueue(
+  path: string,
+  job: Job,
+  contents: Map<string, FileContent>,
+  { canceledUnits }: RunReplay,
+): OpenedQueue | undefined {
+  if (job.queue === undefined) return undefined;
+  const follower = new QueueFollower(path, job, contents);
+  const changes = follower.read();
+  job.queue.setCanceled(canceledUnits.size());
+  return { follower, changes };
 }
 
 /** Opens the journal for writing and replays it. Throws OTHER_RUN (65) if it is the journal of a pipeline. */
@@ -173,7 +199,7 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
   if (replay.header !== undefined && !adopt) return;
   const id = generateRunId(job);
   if (replay.header === undefined) {
-    copyFileWithMode(job.file, join(path, "job.yaml"));
+    keepJobFile(job, join(path, "job.yaml"));
     const salt = generateSalt();
     const identity = hashEnvValues(job.identity, salt);
     const units = `${job.units}`;
@@ -185,6 +211,18 @@ function identifyRun(path: string, journal: Journal, replay: RunReplay, options:
     journal.add({ e: "adopt", id });
   }
   replay.ids.push(id);
+}
+
+/** Returns the permissions of a run directory's files that repeat what the job says: a job that is no file is its owner's alone. */
+function determineMode({ file, content, envFile }: Job): number {
+  if (content !== undefined) return PRIVATE_MODE;
+  return intersectModes([file, ...(envFile === undefined ? [] : [envFile])]);
+}
+
+function keepJobFile({ file, content }: Job, copy: string): void {
+  if (content === undefined) return copyFileWithMode(file, copy);
+  rmSync(copy, { force: true });
+  writeFileSync(copy, `${content}\n`, { mode: PRIVATE_MODE });
 }
 
 /** Removes results that an earlier coordinator wrote but did not journal. Rejects with RESULTS_DAMAGED (65). */

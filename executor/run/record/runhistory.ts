@@ -3,17 +3,21 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Failure } from "../../schedule/events.js";
 import { type RunReplay, type RunSession, replayJournal } from "./replay.js";
+import type { ResultLine } from "./resultlines.js";
 import { type OpenAttempt, readRunningAttempts } from "./runningattempts.js";
 import { type RunStatus, readStatus } from "./runstatus.js";
 import { findHaltingFailures, type RunSummary, readSummary } from "./runsummary.js";
 import {
   type CommitRecord,
   type FailedAttempt,
+  type HealEntry,
+  type IdleEntry,
   type NodeEntry,
   RunTimeline,
   type SlotEntry,
   type StoppedAttempt,
 } from "./runtimeline.js";
+import { type RunUsage, UsageSums } from "./usagesums.js";
 import { convertToSecondsAtWork } from "./worktime.js";
 
 /**
@@ -30,10 +34,17 @@ export interface RunHistory {
   failedAttempts: FailedAttempt[];
   /** Attempts that ran, and have neither a result nor a failure. */
   stoppedAttempts: StoppedAttempt[];
+  /** The chunks that were stopped on request before they ran. */
+  unstartedStops: string[];
   /** Attempts that run now, or ran when the coordinator was killed. */
   openAttempts: OpenAttempt[];
   nodeEntries: NodeEntry[];
   slotEntries: SlotEntry[];
+  /** What healing did to nodes. */
+  healEntries: HealEntry[];
+  idleEntries: IdleEntry[];
+  /** What GPUs used for the results of all sessions; undefined = there are no samples. */
+  usage: RunUsage | undefined;
   /** Chunks that used up their tries in the last session. */
   failures: Failure[];
   /** The summary of the last session, if that has ended. */
@@ -47,14 +58,16 @@ export interface ChunkExecution {
   chunk: string;
   node: string;
   slot: number;
-  /** The indices of its GPUs, which are the numbers of their slots; undefined = it ran on a CPU slot, or an older muster ran it. */
-  gpus?: readonly number[];
+  /** All slots that it had: those of its GPUs where it had several. */
+  slots: readonly number[];
   /** Which attempt at the chunk it was, from 1. */
   attempt: number;
   units: bigint;
   seconds: number;
   from: number;
   end: number;
+  /** It was stopped on request. */
+  isStopped?: true;
 }
 
 const NO_COMMIT_TIMES =
@@ -70,12 +83,18 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
   const { status, replay, timeline } = readJournal(path, nowMs);
   if (status.state === "running") replay.extendSessionTo(nowMs);
   const { sessions, resultsBytes, closeEntry } = replay;
-  const { commits, failedAttempts, nodeEntries, slotEntries, failures, hasCommitTimes } = timeline;
-  const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes, sessions);
+  const { commits, failedAttempts, nodeEntries, slotEntries, healEntries, idleEntries, failures, hasCommitTimes } =
+    timeline;
+  const usage = new UsageSums();
+  const unstartedStops: string[] = [];
+  const executions = await readExecutions(join(path, "results.ndjson"), commits, resultsBytes, sessions, {
+    usage,
+    unstartedStops,
+  });
   const missing: string[] = [];
   if (!hasCommitTimes && executions.length > 0) missing.push(NO_COMMIT_TIMES);
   if (nodeEntries.length === 0 && executions.length > 0) missing.push(NO_EVENT_LOG);
-  const lostCount = commits.size - executions.length;
+  const lostCount = commits.size - executions.length - unstartedStops.length;
   if (lostCount > 0) missing.push(`results.ndjson lacks ${lostCount} of the chunks that the journal has`);
   const summary = closeEntry === undefined ? undefined : readSummary(path);
   return {
@@ -85,9 +104,15 @@ export async function readRunHistory(path: string, nowMs: number): Promise<RunHi
     executions: hasCommitTimes ? executions : placeConsecutively(executions),
     failedAttempts,
     stoppedAttempts: removeFinished(timeline.stoppedAttempts, executions, failedAttempts),
+    unstartedStops,
     openAttempts: closeEntry === undefined ? readRunningAttempts(path, sessions) : [],
     nodeEntries,
     slotEntries,
+    healEntries,
+    idleEntries,
+    usage: usage.summarize(
+      (node) => nodeEntries.findLast((one) => one.node === node && one.price !== undefined)?.price,
+    ),
     failures: [...failures, ...findHaltingFailures(summary, failures)],
     summary,
     missing,
@@ -112,12 +137,13 @@ function readJournal(path: string, nowMs: number): { status: RunStatus; replay: 
   }
 }
 
-/** Reads the committed part of results.ndjson. Returns the executions in the order of their commits. */
+/** Reads the committed part of results.ndjson. Returns the executions in the order of their commits, and adds what they used of GPUs to `usage`, and chunks that were stopped before they ran to `unstartedStops`. */
 async function readExecutions(
   file: string,
   commits: Map<string, CommitRecord>,
   committedBytes: number,
   sessions: readonly RunSession[],
+  { usage, unstartedStops }: { usage: UsageSums; unstartedStops: string[] },
 ): Promise<ChunkExecution[]> {
   if (committedBytes === 0 || !existsSync(file)) return [];
   const executions: ChunkExecution[] = [];
@@ -129,18 +155,26 @@ async function readExecutions(
     const head = parseLineHead(line);
     const commit = head && commits.get(head.chunk);
     if (head === undefined || commit === undefined) continue;
-    const { chunk, node, slot, gpus, attempt, seconds } = head;
+    const { chunk, node, slot, gpus, attempt, seconds, stopped } = head;
+    if (slot < 0) {
+      unstartedStops.push(chunk);
+      continue;
+    }
     const { units, end, endEpochSeconds } = commit;
+    usage.add({ ...head, units });
     const from =
       endEpochSeconds === undefined ? end - seconds : convertToSecondsAtWork(sessions, endEpochSeconds - seconds);
     const begin = Math.max(0, Math.min(from, end));
-    executions[commit.index] = { chunk, node, slot, gpus, attempt, seconds, units, from: begin, end };
+    // Several GPUs are whole ones, and the first slot of each has its index. A share of one may be a further slot.
+    const slots = gpus !== undefined && gpus.length > 1 ? gpus : [slot];
+    const times = { seconds, units, from: begin, end };
+    executions[commit.index] = { chunk, node, slot, slots, attempt, ...times, ...(stopped ? { isStopped: true } : {}) };
   }
   return executions.filter((one) => one !== undefined);
 }
 
 /** Parses a line without its output, which may be large. Returns undefined if it is not a result line. */
-function parseLineHead(line: string): Omit<ChunkExecution, "units" | "from" | "end"> | undefined {
+function parseLineHead(line: string): Omit<ResultLine, "sha256" | "output"> | undefined {
   const at = line.indexOf(',"output":');
   try {
     return JSON.parse(at < 0 ? line : `${line.slice(0, at)}}`);

@@ -2,8 +2,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { tryLockFile } from "../../../fleet/filelock.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { tryLockFile } from "./filelock.js";
 import { restrictMode } from "./filemode.js";
 import { Journal, readEntries } from "./journal.js";
 import { rejectSpecialFiles } from "./specialfiles.js";

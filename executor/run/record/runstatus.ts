@@ -1,7 +1,9 @@
 import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { isFileLocked } from "../../../fleet/filelock.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { isFileLocked } from "./filelock.js";
+import { countQueue } from "../queue/queuefollower.js";
+import { type ChunkOutcomes, countOutcomes } from "./chunkoutcomes.js";
 import { readFirstEntries, readLastEntry } from "./journal.js";
 import type { CloseEntry } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
@@ -21,9 +23,11 @@ export interface RunStatus {
   started?: string;
   /** Seconds from then to its last entry, or to now while it runs. */
   seconds?: number;
-  chunks: { done: number; failed: number };
+  chunks: ChunkOutcomes;
   /** In decimal, because they may exceed 2^53. `total` is absent in older journals. */
   units: { done: string; total?: string };
+  /** Of a queue: whether more tasks may come. */
+  queue?: "open" | "closed";
   /** The nodes that may work, or have worked, on it. */
   nodes: string[];
   /** The nodes that may still hold processes or files of it; absent while it runs, or if there are none. */
@@ -85,9 +89,16 @@ export function readStatus(path: string, fd: number, nowMs: number, replay: () =
       ? statusFromReplay(path, replay(), isLocked, mtimeMs)
       : statusFromSummary(path, summary, end);
   const started = status.started ?? readFirstSessionStart(fd) ?? replay().startedAt;
-  // Modification times are a fallback only: a copy of a run directory has new ones.
-  const until = status.state === "running" ? nowMs : end?.at === undefined ? mtimeMs : Date.parse(end.at);
+  const until = status.state === "running" ? nowMs : findEnd(end, status.live, mtimeMs);
   return { ...status, started, seconds: started === undefined ? undefined : secondsBetween(started, until) };
+}
+
+/** Returns when a run ended, Unix time in milliseconds. A coordinator that was killed wrote live.json later than the journal, if nothing was committed. */
+function findEnd(end: CloseEntry | undefined, live: LiveRun | undefined, journalChangedMs: number): number {
+  if (end?.at !== undefined) return Date.parse(end.at);
+  const writtenMs = live === undefined ? Number.NaN : Date.parse(live.written);
+  // Modification times are a fallback only: a copy of a run directory has new ones.
+  return Number.isNaN(writtenMs) ? journalChangedMs : Math.max(writtenMs, journalChangedMs);
 }
 
 function isReadable(path: string): boolean {
@@ -129,13 +140,20 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
 }
 
 function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, journalChangedMs: number): RunStatus {
-  const { header, startedAt, lastOpen, committedChunks, failedChunks, committedUnits, closeEntry } = replay;
+  const { header, startedAt, lastOpen, committedUnits, closeEntry } = replay;
+  const { committedChunks, failedChunks, stoppedChunks } = replay;
   const status: RunStatus = {
     ...createEmptyStatus(path),
     name: header?.name ?? basename(path),
     started: startedAt,
-    chunks: { done: committedChunks, failed: failedChunks },
+    chunks: countOutcomes({
+      committed: committedChunks,
+      failed: failedChunks,
+      stopped: stoppedChunks,
+      canceled: replay.canceledUnits.size(),
+    }),
     units: { done: `${committedUnits.size()}`, total: header?.units },
+    ...queueFields(path, replay),
     nodes: replay.nodeNames,
   };
   if (isLocked)
@@ -152,6 +170,17 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
   return reason === undefined
     ? { ...ended, state: "interrupted", ...liveField(path, lastOpen.session) }
     : { ...ended, state: "broken", reason };
+}
+
+/** Returns what the queue of a run adds to its status: the journal does not have its tasks. */
+function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "units" | "queue">> {
+  const queue = countQueue(path);
+  if (queue === undefined) return {};
+  const total = queue.accepted - replay.canceledUnits.size();
+  return {
+    units: { done: `${replay.committedUnits.size()}`, total: `${total}` },
+    queue: queue.isOpen ? "open" : "closed",
+  };
 }
 
 /** Returns what the coordinator of a session wrote about what it ran: it removes that at its end. */

@@ -6,9 +6,11 @@ import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
 import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
 import { failpoint } from "../failpoint.js";
 import type { RunEnd } from "../runend.js";
+import type { ChunkOutcomes } from "./chunkoutcomes.js";
 import type { RunCounters } from "./counters.js";
 import type { NodeConnectionState, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
+import type { RunUsage } from "./usagesums.js";
 
 /** The outcome of a run: the content of summary.json, and what `--json` prints. Its keys are never renamed. */
 export interface RunSummary {
@@ -17,7 +19,7 @@ export interface RunSummary {
   directory: string;
   /** The folder that results are published in; absent where that is the run directory. */
   results?: string;
-  chunks: { done: number; failed: number };
+  chunks: ChunkOutcomes;
   /** In decimal, because they may exceed 2^53. */
   units: { done: string; total: string };
   /** Of a job with `enough` that has ended: the units that it requires, in decimal, and whether they are done. */
@@ -36,6 +38,8 @@ export interface RunSummary {
   /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */
   canary?: { compared: number; unchecked: number; differing: RecheckDifference[] };
   nodes: NodeSummary[];
+  /** What GPUs used for the results of this session: in all, by node and by card; absent where there are no samples. */
+  usage?: RunUsage;
   /** The first hundred chunks that failed. */
   failures: Failure[];
   /** All failed chunks by cause, if `failures` lacks some of them. */
@@ -71,6 +75,8 @@ export interface NodeSummary {
   /** The prediction for this node. */
   planned?: { chunks: number; units: string };
   reason?: string;
+  /** How often it was healed in this session, and how often that failed; absent if never. */
+  healings?: { healed: number; failed: number };
   /** Slots that were disabled in this session. `back`: enabled again since; `reboot`: still sick, so the node needs a reboot. */
   takenOut?: { slot: number; reason: string; back: boolean; reboot?: true }[];
 }
@@ -83,7 +89,7 @@ export interface ExcludedNode {
 
 /** What a summary says of a node that took part. */
 interface Participant {
-  node: { name: string };
+  node: { name: string; pricePerKwh?: number };
   state: NodeConnectionState;
   reason: string | undefined;
   slots: unknown[];
@@ -101,7 +107,7 @@ export function summarize(
     name: counters.job.name,
     state: end.state,
     directory,
-    chunks: { done: counters.chunks, failed: counters.failed },
+    chunks: counters.outcomes,
     units: { done: `${counters.units}`, total: `${counters.job.units}` },
     ...judgeEnough(counters, end),
     session: {
@@ -118,6 +124,7 @@ export function summarize(
       ...workers.map((worker) => summarizeNode(worker, counters)),
       ...excluded.map(({ node, reason }) => ({ ...emptyNodeSummary(node), state: "left out" as const, reason })),
     ],
+    ...summarizeUsage(counters, workers),
     failures: counters.failures,
     ...(counters.failed > counters.failures.length ? { failureGroups: counters.failureGroups.all } : {}),
     ...(counters.hints.length === 0 ? {} : { hints: counters.hints }),
@@ -188,6 +195,12 @@ function adviseOnHalt({ rule }: HaltReason, committedChunks: number): string {
   return `Correct the cause. If it is in the job's files, start a new run with --fresh; otherwise run the same command again to resume.${regardless}`;
 }
 
+function summarizeUsage({ usage }: RunCounters, workers: Participant[]): Pick<RunSummary, "usage"> {
+  const prices = new Map(workers.map(({ node: { name, pricePerKwh } }) => [name, pricePerKwh]));
+  const used = usage.summarize((node) => prices.get(node));
+  return used === undefined ? {} : { usage: used };
+}
+
 function summarizeRechecks({ rechecked, skippedRechecks, recheckDifferences }: RunCounters): RunSummary["canary"] {
   return { compared: rechecked, unchecked: skippedRechecks, differing: recheckDifferences };
 }
@@ -198,10 +211,11 @@ function summarizeError(error: unknown): { error: string; next?: string } {
 }
 
 function summarizeNode({ node: { name }, state, reason, slots }: Participant, counters: RunCounters): NodeSummary {
-  const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
+  const { chunks, units, failedAttempts, healings, disabledSlots } = counters.forNode(name);
   const takenOut = disabledSlots.size === 0 ? undefined : [...disabledSlots].map(([slot, how]) => ({ slot, ...how }));
   const done = { chunks, units: `${units}`, failedAttempts };
-  return { node: name, state, slots: slots.length, ...done, reason, takenOut };
+  const healed = healings.healed + healings.failed > 0 ? { healings } : {};
+  return { node: name, state, slots: slots.length, ...done, ...healed, reason, takenOut };
 }
 
 function emptyNodeSummary(node: string): Omit<NodeSummary, "state"> {

@@ -4,11 +4,14 @@ import type { RunReplay } from "./replay.js";
 import { convertToSecondsAtWork } from "./worktime.js";
 
 export type NodeEntry = JournalEntry & { e: "node" };
+export type HealEntry = JournalEntry & { e: "heal" };
 export type SlotEntry = JournalEntry & { e: "slot" };
 /** An attempt that failed. It ran from `from` to `at`; both are equal where it did not run, and in older journals. */
 export type FailedAttempt = JournalEntry & { e: "tried" } & { from: number };
 /** An attempt that ran from `from` to `at` and has neither a result nor a failure. */
 export type StoppedAttempt = JournalEntry & { e: "stopped" } & { from: number };
+
+export type IdleEntry = JournalEntry & { e: "idle" };
 
 /** The commit of a chunk: its position among all commits, when its program ended, and how many units it has. */
 export interface CommitRecord {
@@ -26,6 +29,8 @@ export class RunTimeline {
   readonly stoppedAttempts: StoppedAttempt[] = [];
   readonly nodeEntries: NodeEntry[] = [];
   readonly slotEntries: SlotEntry[] = [];
+  readonly healEntries: HealEntry[] = [];
+  readonly idleEntries: IdleEntry[] = [];
   /** Of the last session. */
   failures: Failure[] = [];
   hasCommitTimes = false;
@@ -48,6 +53,12 @@ export class RunTimeline {
       case "slot":
         this.slotEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
         break;
+      case "heal":
+        this.healEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
+        break;
+      case "idle":
+        this.idleEntries.push({ ...entry, at: replay.toSecondsAtWork(entry.at) });
+        break;
       case "tried":
         this.failedAttempts.push({ ...entry, ...locate(entry, replay) });
         break;
@@ -59,9 +70,11 @@ export class RunTimeline {
       case "nodes":
       case "canary":
       case "program":
+      case "canceled":
       case "publishing":
       case "replacing":
       case "log":
+      case "stopping":
       case "close":
         break;
       default:

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { isFileLocked } from "./filelock.js";
+import { isFileLocked } from "../../../fleet/filelock.js";
 import { decodeEntry, readEntries } from "./journal.js";
 import type { JournalEntry } from "./journalentry.js";
 import { type LiveRun, readLiveRun } from "./liverun.js";

@@ -184,7 +184,7 @@ export function findChangedFiles(job: Job, snapshot: ProjectSnapshot): string[] 
     before.delete(path);
     return row === undefined || !isUnchanged(join(root, path), row);
   });
-  const own = relative(root, job.file);
+  const own = job.content === undefined ? relative(root, job.file) : undefined;
   return [...changed.map(({ path }) => path), ...before.keys()].filter((path) => path !== own).sort();
 }
 

@@ -5,12 +5,13 @@ import { pipeline } from "node:stream/promises";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { failpoint } from "../failpoint.js";
+import { isStoppedLine } from "../record/resultlines.js";
 import { locateResultFile } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 
 /**
- * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory. `concat` joins the bytes, `lines`
+ * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory; not of chunks that were stopped. `concat` joins the bytes, `lines`
  * writes one line per output (JSON is put on one line), and `array` one JSON array (arrays are flattened by one level). Values are copied
  * as text, so integers of any size stay exact. Only one output is in memory at a time.
  */
@@ -64,6 +65,7 @@ async function* readChunkOutputs(
     crlfDelay: Number.POSITIVE_INFINITY,
   });
   for await (const line of lines) {
+    if (isStoppedLine(line)) continue;
     if (job.collect === "lines") {
       const content = Buffer.from(line.slice(line.indexOf('"output":') + '"output":'.length, -1));
       yield { name: from, content };

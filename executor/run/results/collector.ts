@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
-import type { Job } from "../../job/job.js";
+import type { Chunk, Job } from "../../job/job.js";
 import type { ResultFate } from "../../schedule/attempts/recomputations.js";
 import type { Attempt, Failure } from "../../schedule/events.js";
+import { selectCredibleUsage } from "../agent/cardusage.js";
 import type { DoneMessage, SavedState } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
 import type { ResultSource } from "../node/attachment.js";
@@ -22,7 +23,7 @@ import { ResultFetcher } from "./resultfetcher.js";
 /** The outcome of collecting an attempt. Every attempt gets exactly one of these events, except for `logsLost`, `stateLost` and `diskFailed`. */
 export type CollectorEvent =
   /** The results are committed: safe on disk, and in the journal. */
-  | { type: "committed"; attempts: Attempt[] }
+  | { type: "committed"; results: readonly CollectedResult[] }
   /** The result was collected, and is kept until `commitHeld` or `discardHeld`. */
   | { type: "held"; attempt: Attempt }
   /** The result of an attempt that was dropped is discarded. */
@@ -84,9 +85,10 @@ export class Collector {
       const units = job.unitsOf(chunk);
       return units !== undefined && directory.replay.committedUnits.overlaps(...units);
     });
-    const onCommitted = (attempts: Attempt[]) => {
-      for (const { chunk } of attempts) if (chunk.spec.state !== undefined) this.track(this.states.remove(chunk.id));
-      emit({ type: "committed", attempts });
+    const onCommitted = (results: CollectedResult[]) => {
+      for (const { chunk } of results.map(({ attempt }) => attempt))
+        if (chunk.spec.state !== undefined) this.track(this.states.remove(chunk.id));
+      emit({ type: "committed", results });
     };
     const onDiskError = (error: unknown) => emit({ type: "diskFailed", error });
     const onRefused = (attempt: Attempt, reason: string) =>
@@ -96,7 +98,19 @@ export class Collector {
 
   /** Collects the outputs and logs of a successful attempt, and commits or compares its result. */
   collectResult(ended: EndedAttempt): void {
-    this.track(this.fetchResult(ended));
+    this.track(this.fetchResult(ended, false));
+  }
+
+  /** Collects what an attempt at a chunk that was stopped has written, and commits it. */
+  collectPartialResult(ended: EndedAttempt): void {
+    this.track(this.fetchResult(ended, true));
+  }
+
+  /** Commits a chunk that was stopped and that no node has. `number`: how many attempts it had. */
+  commitStopped(chunk: Chunk, number: number): void {
+    const attempt = { id: "", number, chunk, node: "-", slot: -1 };
+    const ended = this.options.directory.elapsedSeconds();
+    this.commit({ ...NOTHING_COLLECTED, attempt, ended });
   }
 
   /** Collects the logs of a failed attempt, and emits its failure. */
@@ -119,6 +133,11 @@ export class Collector {
       if (!isConnectionLost(error)) this.options.emit({ type: "diskFailed", error });
     };
     this.track(this.fetchState(attempt, state, source).catch(handleError));
+  }
+
+  /** Whether a chunk is committed, or is about to be. */
+  isCommitted({ start, end }: Pick<Chunk, "start" | "end">): boolean {
+    return this.committer.hasUnits(start, end);
   }
 
   /** Commits a result that is held. */
@@ -162,21 +181,25 @@ export class Collector {
     void collecting.finally(() => this.inFlight.delete(collecting));
   }
 
-  private async fetchResult(one: EndedAttempt): Promise<void> {
+  private async fetchResult(one: EndedAttempt, isStopped: boolean): Promise<void> {
     const { attempt, done, source, fingerprint } = one;
     const { counters, directory, emit } = this.options;
     const ended = directory.elapsedSeconds();
     if (source === undefined) return emit({ type: "interrupted", attempt, done });
     try {
-      const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source);
+      const { outputs, json, warning } = await this.fetcher.fetchOutputs(attempt, done, source, isStopped);
       counters.countLogs(done);
       if (warning !== undefined)
         counters.noteNotANumber(
           `chunk ${attempt.chunk.id}: ${warning}, so results.ndjson has null for it. ${NAN_ADVICE}`,
         );
       if (attempt.chunk.firstResult !== undefined) return await this.compare(attempt, outputs, done.seconds);
-      const { seconds } = done;
-      this.settleFate({ attempt, seconds, ended, outputs, ...describeCards(one), fingerprint, json });
+      const { seconds, values } = done;
+      this.settleFate({
+        ...{ attempt, seconds, ended, outputs, values, isStopped },
+        ...describeCards(one),
+        ...{ fingerprint, json },
+      });
     } catch (error) {
       if (isConnectionLost(error)) emit({ type: "interrupted", attempt, done, lost: { source, error } });
       else if (isLocalError(error)) emit({ type: "diskFailed", error });
@@ -201,8 +224,9 @@ export class Collector {
   }
 
   private commit(result: CollectedResult): void {
-    if (this.committer.add(result)) this.options.rechecks.recordFirst(result);
-    else this.discard(result, "dropped");
+    if (!this.committer.add(result)) return this.discard(result, "dropped");
+    this.options.rechecks.recordFirst(result);
+    this.options.counters.countUsage(result);
   }
 
   private discard({ attempt, outputs, seconds }: CollectedResult, type: "dropped" | "unneeded"): void {
@@ -245,14 +269,20 @@ export class Collector {
   }
 }
 
+/** What there is of a chunk that was stopped before it ran. */
+const NOTHING_COLLECTED = {
+  ...{ seconds: 0, outputs: [], values: undefined, isStopped: true },
+  ...{ gpus: undefined, cards: undefined, usage: undefined, fingerprint: undefined, json: undefined },
+};
+
 /** Whether another attempt would most likely have the same result: it has the wrong format. */
 function isUnusable(error: unknown): boolean {
   return error instanceof MusterError && (error.code === "NOT_JSON" || error.code === "UNJOINABLE");
 }
 
-/** Returns the GPUs of an attempt. Which they were is known from its message where an earlier coordinator started it. */
-function describeCards({ attempt, done, model }: EndedAttempt): Pick<CollectedResult, "gpus" | "cards"> {
+/** Returns the GPUs of an attempt, and what it used of them. Which they were is known from its message where an earlier coordinator started it. */
+function describeCards({ attempt, done, model }: EndedAttempt): Pick<CollectedResult, "gpus" | "cards" | "usage"> {
   const { cards } = done;
   const gpus = attempt.gpus ?? cards?.map(({ gpu }) => gpu);
-  return { gpus, cards: cards?.map(({ pci, uuid }) => ({ pci, model, uuid })) };
+  return { gpus, cards: cards?.map(({ pci, uuid }) => ({ pci, model, uuid })), usage: selectCredibleUsage(done) };
 }

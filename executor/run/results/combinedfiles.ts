@@ -9,7 +9,7 @@ import { fsyncPath } from "../record/durablewrites.js";
 import { hashFile } from "../record/filehashes.js";
 import { isOwnCombined } from "../record/foreignfiles.js";
 import { inodeOf } from "../record/ownfile.js";
-import { readKeyedLines } from "../record/resultlines.js";
+import { isStoppedLine, readKeyedLines } from "../record/resultlines.js";
 import type { RunDirectory } from "../record/rundir.js";
 import { makeFolders, syncFolders } from "./publish.js";
 import { placeFile } from "./publishshared.js";
@@ -44,8 +44,8 @@ export async function publishCombinedFiles(job: Job, directory: RunDirectory): P
 
 /** Yields what the chunks appended to a file, in chunk order. */
 async function* joinPieces(job: Job, { path, results }: RunDirectory, appended: string): AsyncGenerator<Buffer> {
-  for await (const { chunk } of readKeyedLines(join(path, "results.ndjson"), job)) {
-    const units = chunk === undefined ? undefined : job.unitsOf(chunk);
+  for await (const { chunk, text } of readKeyedLines(join(path, "results.ndjson"), job)) {
+    const units = chunk === undefined || isStoppedLine(text) ? undefined : job.unitsOf(chunk);
     if (units === undefined || !job.chunk(...units).spec.appended?.includes(appended)) continue;
     let last = LINE_BREAK;
     for await (const bytes of createReadStream(join(results.pieces, piecePath(results.layout, chunk!, appended)))) {

@@ -20,8 +20,8 @@ const MAX_GATHER_MS = 120;
 export interface CommitterOptions {
   job: Job;
   directory: Pick<RunDirectory, "path" | "journal" | "replay" | "results" | "elapsedSeconds">;
-  /** Called with the attempts of each group when it is safe on disk. */
-  onCommitted: (attempts: Attempt[]) => void;
+  /** Called with each group when it is safe on disk. */
+  onCommitted: (results: CollectedResult[]) => void;
   /** Called with an attempt whose outputs cannot be published, because other files have their names. */
   onRefused: (attempt: Attempt, reason: string) => void;
   /** Called when the disk fails. Nothing is committed after that. */
@@ -66,6 +66,11 @@ export class Committer {
     return true;
   }
 
+  /** Whether some units of [start, end) are committed or queued. */
+  hasUnits(start: bigint, end: bigint): boolean {
+    return this.committedUnits.overlaps(start, end);
+  }
+
   /** Resolves when everything that was queued is committed. */
   async settle(): Promise<void> {
     while (this.commitLoop !== undefined) await this.commitLoop;
@@ -95,7 +100,7 @@ export class Committer {
         const published = await this.publish(group);
         if (published.length === 0) continue;
         await this.commit(published);
-        this.options.onCommitted(published.map((one) => one.attempt));
+        this.options.onCommitted(published);
       }
     } catch (error) {
       this.hasFailed = true;
@@ -130,7 +135,7 @@ export class Committer {
     await fsyncFile(this.resultsFd);
     failpoint("lined");
     const at = elapsedSeconds();
-    group.forEach(({ attempt, ended }, index) => {
+    group.forEach(({ attempt, ended, isStopped }, index) => {
       const { id, start, end } = attempt.chunk;
       this.resultsBytes += lines[index]!.length;
       journal.add({
@@ -141,6 +146,7 @@ export class Committer {
         length: this.resultsBytes,
         at: index === 0 ? at : undefined,
         ended,
+        stopped: isStopped || undefined,
       });
     });
     await journal.flush();
@@ -151,18 +157,21 @@ export class Committer {
 }
 
 function toResultLine(result: CollectedResult, results: ResultsFolder): string {
-  const { attempt, seconds, outputs, fingerprint, json, gpus, cards } = result;
+  const { attempt, seconds, outputs, fingerprint, json, gpus, cards, usage, values, isStopped } = result;
   return formatResultLine({
     chunk: attempt.chunk.id,
     node: attempt.node,
     slot: attempt.slot,
     gpus,
     cards,
+    usage,
     attempt: attempt.number,
     seconds,
     sha256: outputs[0]?.sha256 ?? "",
     state: fingerprint,
     files: attempt.chunk.spec.found && listFiles(result, results),
+    values,
+    stopped: isStopped || undefined,
     output: json,
   });
 }

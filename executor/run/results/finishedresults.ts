@@ -65,6 +65,7 @@ export class FinishedResults {
     const [first, last] = job.unitsOf(chunk) ?? [0n, 0n];
     const until = decodeUnit(end) ?? last;
     if (!ids.isGenuine(id, node, chunk) || first >= until || until > last) return undefined;
+    if (replay.canceledUnits.overlaps(first, until)) return undefined;
     const number = (replay.loggedAttempts.find(chunk) ?? 0) + 1;
     return { id, number, chunk: job.chunk(first, until), node, slot };
   }
@@ -72,7 +73,7 @@ export class FinishedResults {
   private handle(event: CollectorEvent): void {
     switch (event.type) {
       case "committed":
-        for (const { id, chunk } of event.attempts) {
+        for (const { id, chunk } of event.results.map(({ attempt }) => attempt)) {
           this.committedChunks++;
           this.committedUnits += chunk.end - chunk.start;
           this.finish(id);

@@ -22,6 +22,8 @@ export interface MatchedOutput {
 export interface OutputLimits {
   readonly limits: Job["limits"];
   readonly cwd: string;
+  /** Whether outputs may be missing, because the chunk was stopped. */
+  readonly isPartial: boolean;
 }
 
 const SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -37,19 +39,29 @@ const MAX_NAME_BYTES = 255;
  * The node is not trusted. Throws CORRUPT (3) where an output is missing, is larger than the job allows, was not declared, or has a
  * path that no file can have beside the others.
  */
-export function matchOutputs(spec: ChunkSpec, done: DoneMessage, { limits, cwd }: OutputLimits): MatchedOutput[] {
+export function matchOutputs(
+  spec: ChunkSpec,
+  done: DoneMessage,
+  { limits, cwd, isPartial }: OutputLimits,
+): MatchedOutput[] {
   const reports = new Map(done.outputs.map((report) => [report.path, report]));
-  const printed = spec.takesStdout ? [matchStdout(done, limits.stdout)] : [];
-  const named = spec.outputs.map((path): MatchedOutput => {
+  const printed = spec.takesStdout && !(isPartial && isStdoutMissing(done)) ? [matchStdout(done, limits.stdout)] : [];
+  const named = spec.outputs.flatMap((path): MatchedOutput | [] => {
     const place = posix.join(cwd, path);
     const report = reports.get(place);
     reports.delete(place);
+    if (report === undefined && isPartial) return [];
     if (report === undefined) throw createCorruptError(path, "the node does not report it");
     rejectLarge(path, report.size, limits.output);
     const kind = spec.appended?.includes(path) ? "appended" : "file";
     return { path, kind, remote: `work/${place}`, report };
   });
-  return [...printed, ...named, ...matchFound(spec, [...reports.values()], limits, cwd)];
+  return [...printed, ...named, ...matchFound(spec, [...reports.values()], { limits, cwd, isPartial })];
+}
+
+/** Whether a program has printed something of which the node has no hash: it was not started, or not ended in order. */
+function isStdoutMissing({ stdout }: DoneMessage): boolean {
+  return stdout.size > 0 && stdout.sha256 === undefined;
 }
 
 function matchStdout({ stdout }: DoneMessage, limit: number): MatchedOutput {
@@ -60,7 +72,11 @@ function matchStdout({ stdout }: DoneMessage, limit: number): MatchedOutput {
   return { path: STDOUT, kind: "stdout", remote: "out", report: { size: stdout.size, sha256, data } };
 }
 
-function matchFound(spec: ChunkSpec, reports: OutputReport[], limits: Job["limits"], cwd: string): MatchedOutput[] {
+function matchFound(
+  spec: ChunkSpec,
+  reports: OutputReport[],
+  { limits, cwd, isPartial }: OutputLimits,
+): MatchedOutput[] {
   const { found } = spec;
   // Names that a node invents are ignored where nothing has to be found.
   if (found === undefined) return [];
@@ -78,7 +94,8 @@ function matchFound(spec: ChunkSpec, reports: OutputReport[], limits: Job["limit
   for (const { path } of matched)
     if (parentFolders(path).some((folder) => taken.has(folder)))
       throw createCorruptError(path, "one of its parent folders is a file");
-  for (const outputs of found) rejectWrongCount(outputs, spec, matched, limits);
+  for (const outputs of found)
+    rejectWrongCount(isPartial ? { ...outputs, atLeast: 0 } : outputs, spec, matched, limits);
   return matched.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

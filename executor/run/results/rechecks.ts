@@ -8,7 +8,7 @@ import type { PendingChunk } from "../../schedule/queue/pendingchunk.js";
 import type { RunCounters } from "../record/counters.js";
 import { hashFile } from "../record/filehashes.js";
 import type { RecheckDifference } from "../record/journalentry.js";
-import { listLineFiles, readKeyedLines } from "../record/resultlines.js";
+import { isStoppedLine, listLineFiles, readKeyedLines } from "../record/resultlines.js";
 import { locateResultFile } from "../record/resultsfolder.js";
 import type { CollectingDirectory } from "../record/rundir.js";
 import type { CollectedResult } from "./collectedresult.js";
@@ -50,9 +50,9 @@ export class Rechecks {
 
   /** Remembers what a comparison needs of a first result. */
   recordFirst(result: CollectedResult): void {
-    const { attempt, outputs, json } = result;
+    const { attempt, outputs, json, isStopped } = result;
     const { chunk } = attempt;
-    if (!isSelectedForRecheck(this.job, chunk)) return;
+    if (isStopped || !isSelectedForRecheck(this.job, chunk)) return;
     if (chunk.spec.found !== undefined) this.firstFiles.set(chunk.id, this.listFiles(attempt, outputs));
     if (this.job.collect !== "lines") return;
     this.firstResults.set(chunk.id, {
@@ -118,7 +118,7 @@ export class Rechecks {
   private restoreLine(text: string): void {
     const line = JSON.parse(text) as { chunk: string; node: string; slot: number; sha256: string };
     const units = this.job.unitsOf(line.chunk);
-    if (units === undefined || this.directory.replay.recheckedChunks.has(line.chunk)) return;
+    if (units === undefined || isStoppedLine(text) || this.directory.replay.recheckedChunks.has(line.chunk)) return;
     const chunk = this.job.chunk(...units);
     if (!isSelectedForRecheck(this.job, chunk)) return;
     if (chunk.spec.found !== undefined) this.firstFiles.set(chunk.id, listLineFiles(text));

@@ -63,17 +63,23 @@ export class ResultFetcher {
   }
 
   /**
-   * Fetches the logs and outputs of a successful attempt. Returns the verified outputs, and the text of the first one if it is JSON.
-   * Rejects as pullOutputs does, with NOT_JSON (3) if `collect: lines` needs JSON, and with UNJOINABLE (3).
+   * Fetches the logs and outputs of a successful attempt, or (`isPartial`) the logs and those outputs that there are of one that was stopped.
+   * Returns the verified outputs, and the text of the first one if it is JSON. Rejects as pullOutputs does, with NOT_JSON (3) if `collect: lines` needs JSON, and with UNJOINABLE (3).
    */
-  async fetchOutputs(attempt: Attempt, done: DoneMessage, source: ResultSource): Promise<FetchedOutputs> {
-    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, this.limits));
+  async fetchOutputs(
+    attempt: Attempt,
+    done: DoneMessage,
+    source: ResultSource,
+    isPartial: boolean,
+  ): Promise<FetchedOutputs> {
+    const limits = { ...this.limits, isPartial };
+    const pull = () => this.pulls.run(() => pullOutputs(attempt, done, source, this.disk, limits));
     const outputs = await this.pullsOf(source).run(pull);
     failpoint("pulled");
     try {
       await this.saveLogs(attempt, done, source, outputs);
-      for (const output of outputs) rejectUnjoinable(output);
-      return { outputs, ...this.readFirst(outputs[0]) };
+      if (!isPartial) for (const output of outputs) rejectUnjoinable(output);
+      return { outputs, ...this.readFirst(outputs[0], isPartial) };
     } catch (error) {
       dropPulled(outputs, error);
       throw error;
@@ -81,9 +87,10 @@ export class ResultFetcher {
   }
 
   /** Reads the first output, which may become a part of a line of results.ndjson. Throws NOT_JSON (3) if it has to. */
-  private readFirst(output: VerifiedOutput | undefined): Omit<FetchedOutputs, "outputs"> {
-    const mustBeJson = this.job.collect === "lines";
-    if (output === undefined || output.size > (mustBeJson ? MAX_COLLECTED_LINE_BYTES : MAX_LINE_OUTPUT_BYTES))
+  private readFirst(output: VerifiedOutput | undefined, isPartial: boolean): Omit<FetchedOutputs, "outputs"> {
+    const isCollected = this.job.collect === "lines";
+    const mustBeJson = isCollected && !isPartial;
+    if (output === undefined || output.size > (isCollected ? MAX_COLLECTED_LINE_BYTES : MAX_LINE_OUTPUT_BYTES))
       return {};
     const text = ("bytes" in output.content ? output.content.bytes : readFileSync(output.content.pulled)).toString();
     const parsed = parseOutput(text, this.job.nanAsNull === true);
@@ -114,7 +121,7 @@ export class ResultFetcher {
     return saveLogs(attempt, done, { source, printed, logs: this.logsFolder, reservation: this.disk });
   }
 
-  private get limits(): OutputLimits {
+  private get limits(): Omit<OutputLimits, "isPartial"> {
     const { limits, collect, folders } = this.job;
     const most = (bytes: number) => (collect === "lines" ? Math.min(MAX_COLLECTED_LINE_BYTES, bytes) : bytes);
     return { limits: { ...limits, output: most(limits.output), stdout: most(limits.stdout) }, cwd: folders.cwd };

@@ -24,7 +24,7 @@ export class Completion {
       const failure = infeasibleFailure(chunk, history.length + 1, explainInfeasible(chunk, this.pool));
       return { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
     });
-    if (this.source.left > 0n || this.retryQueue.size > 0 || this.hasEnded) return out;
+    if (this.source.left > 0n || this.retryQueue.size > 0 || this.source.isOpen || this.hasEnded) return out;
     this.hasEnded = true;
     out.push({ do: "end" });
     return out;

@@ -5,6 +5,7 @@ import type { RetryQueue } from "../queue/retryqueue.js";
 import type { Pool } from "../slots/pool.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import { placeAttempt } from "./attemptplace.js";
+import type { ChunkStops } from "./chunkstops.js";
 import { hasEnded, type InFlightAttempt, type InFlightAttempts } from "./inflight.js";
 import type { Requeuer } from "./requeue.js";
 import type { Splitter } from "./splitting.js";
@@ -19,6 +20,7 @@ export class Reattacher {
     private readonly retryQueue: RetryQueue,
     private readonly requeuer: Requeuer,
     private readonly splitter: Splitter,
+    private readonly stops: ChunkStops,
   ) {}
 
   /** Handles a node that joins, for the first time or again, with the attempts that its agent reports. */
@@ -73,7 +75,8 @@ export class Reattacher {
   private adopt(node: string, held: RemoteAttempt, left: InFlightAttempt | undefined, now: number): boolean {
     const slots = (held.slots ?? [held.slot]).flatMap((slot) => this.pool.slot(node, slot) ?? []);
     if (slots.length === 0) return false;
-    const found = this.findEarlierChunk(held) ?? this.retryQueue.reclaim(held.id);
+    const reclaim = () => this.retryQueue.reclaim(held.id) ?? this.stops.reclaim(held.chunk);
+    const found = this.findEarlierChunk(held) ?? reclaim();
     if (found === undefined) return false;
     const { chunk, history } = found;
     const attempt = { id: held.id, number: history.length + 1, chunk, ...placeAttempt(slots) };

@@ -1,6 +1,7 @@
 import type { Chunk, Job } from "../../job/job.js";
 import type { ChunkSizer } from "../queue/chunksizer.js";
 import type { ChunkSource } from "../queue/chunksource.js";
+import { QueueSource } from "../queue/queuesource.js";
 import { TaskQueue } from "../queue/taskqueue.js";
 import { type ChunkOverhead, findCostlyOverhead } from "../rates/chunkoverhead.js";
 import type { CostModel } from "../rates/costmodel.js";
@@ -85,7 +86,7 @@ export class ScheduleView {
 
   private costPerUnit(): number | undefined {
     if (this.job.kind === "range") return 1;
-    if (this.source instanceof TaskQueue) return this.source.meanCost;
+    if (this.source instanceof TaskQueue || this.source instanceof QueueSource) return this.source.meanCost;
     return this.costs.estimate(this.job.chunk(this.job.first, this.job.first + 1n));
   }
 }

@@ -10,7 +10,7 @@ import { PredictionError } from "../rates/predictionerror.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { countSlotsSeen, expectNodes, guessMachine } from "../slots/expectednodes.js";
 import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
-import { slotKey } from "../slots/slotstate.js";
+import { rateKey, slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
 import { addOverhead, addStartup } from "./planstartup.js";
@@ -32,6 +32,8 @@ export interface SlotPlan {
 export interface NodePlan {
   node: string;
   slots: number;
+  /** How many of them share a GPU, at most; undefined = none do. */
+  perGpu?: number;
   /** The units of the first chunk of its slots. */
   chunkUnits: string;
   /** Units a second of all its slots. */
@@ -119,7 +121,17 @@ export function planJob(
       };
     });
     const first = firstChunkSize(job, there[0]!, known, learned);
-    return { node: node.name, slots: there.length, chunkUnits: `${first}`, ...sumPlans(perSlot), perSlot, refusals };
+    const most = Math.max(...there.map(({ sharers = 1 }) => sharers));
+    const shared = most === 1 ? {} : { perGpu: most };
+    return {
+      node: node.name,
+      slots: there.length,
+      ...shared,
+      chunkUnits: `${first}`,
+      ...sumPlans(perSlot),
+      perSlot,
+      refusals,
+    };
   });
   const working = plans.filter((plan) => plan.refused === undefined);
   const { chunks, seconds } = working.length === 0 ? {} : sumPlans(working);
@@ -137,7 +149,7 @@ export function planJob(
 
 /** Whether a slot's rate comes from its profile. The durations of tasks are measured, or said by the job. */
 function isGuessed(job: Job, slots: readonly Slot[], learned: LearnedRates): boolean {
-  return job.kind === "range" && slots.some(({ node, slot }) => !learned.slots.has(slotKey(node, slot)));
+  return job.kind === "range" && slots.some((slot) => !learned.slots.has(rateKey(slot)));
 }
 
 /** Sums the plans of slots or nodes; a value that is unknown for one of them is unknown in total. */
@@ -168,7 +180,7 @@ function firstChunkSize(
   if (job.sizing === undefined) return 1n;
   const overhead = new OverheadEstimate();
   if (learned.overhead !== undefined) overhead.restore(learned.overhead);
-  const evidence = learned.slots.get(slotKey(slot.node, slot.slot))?.evidence ?? 0;
+  const evidence = learned.slots.get(rateKey(slot))?.evidence ?? 0;
   const predictionError = new PredictionError();
   if (learned.deviation !== undefined) predictionError.restore(learned.deviation);
   const context = {

@@ -148,12 +148,15 @@ export class Simulator {
       case "halt":
         this.hasEnded = true;
         return;
+      case "stop":
+      case "commit-stopped":
       case "quarantine":
       case "release":
       case "stuck":
       case "report-wait":
       case "report-loss":
       case "give-up":
+      case "cancel":
       case "skip-recheck":
         return;
       default:

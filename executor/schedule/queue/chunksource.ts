@@ -4,6 +4,8 @@ import type { SlotState } from "../slots/slotstate.js";
 export interface ChunkSource {
   /** The number of unassigned units. */
   readonly left: bigint;
+  /** Whether more units may come, so that a run without work waits for them; undefined = none will. */
+  readonly isOpen?: boolean;
   /** Takes the units of a slot's next chunk. `mostCost`: of a task, by its estimate; undefined = any. Returns undefined if none is left, or none that this slot should get. */
   take(slot: SlotState, now: number, mostCost?: number): [start: bigint, end: bigint] | undefined;
   /**

@@ -4,6 +4,7 @@ import { lengthCutoff } from "../slots/lengthcutoff.js";
 import type { Pool } from "../slots/pool.js";
 import type { ChunkSizer } from "./chunksizer.js";
 import type { ChunkSource } from "./chunksource.js";
+import { QueueSource } from "./queuesource.js";
 import { SequentialSource } from "./sequentialsource.js";
 import { TaskQueue } from "./taskqueue.js";
 
@@ -15,11 +16,16 @@ export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
 }
 
 /**
- * Creates the source of tasks, longest first, or of matrix combinations or shards, which cannot be told apart, in their order.
+ * Creates the source of tasks, longest first; of a queue, in the order of arrival; or of matrix combinations or shards, which cannot be told apart, in their order.
  * `isBusy`: whether any slot is at work.
  */
 export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBusy: () => boolean): ChunkSource {
   if (job.kind === "tasks") return new TaskQueue(job, pool, lengths, isBusy);
+  if (job.queue !== undefined) {
+    const source = new QueueSource(job, pool, lengths, isBusy, job.queue.isOpen);
+    source.add(job.first, job.queue.accepted);
+    return source;
+  }
   const any = job.chunk(job.first, job.first + 1n);
   return new SequentialSource(job.first, job.first + job.units, (slot, left) => {
     const mean = lengths.estimate(any);

@@ -32,14 +32,17 @@ export class RetryQueue {
     this.count++;
   }
 
-  /** Moves chunks whose time has come to the due queues. */
-  releaseDue(now: number): void {
+  /** Moves chunks whose time has come to the due queues. Returns whether there were any. */
+  releaseDue(now: number): boolean {
+    let isAny = false;
     for (let first = this.later.peek(); first !== undefined && first.dueAt <= now; first = this.later.peek()) {
       this.later.delete(first);
       first.queuedAt = now;
       if (needsExclusiveNode(first.history, this.maxTries)) this.exclusive.add(first);
       else this.queue(first);
+      isAny = true;
     }
+    return isAny;
   }
 
   private queue(retry: PendingChunk): void {
@@ -51,6 +54,11 @@ export class RetryQueue {
   /** How many slots due chunks need at once, the most first; without those that need one. */
   widths(): number[] {
     return [...this.wide.keys()].sort((a, b) => b - a);
+  }
+
+  /** Whether any due chunk needs several slots. */
+  get hasWide(): boolean {
+    return this.wide.size > 0;
   }
 
   /** Whether a chunk that needs several slots is due. */
@@ -88,30 +96,34 @@ export class RetryQueue {
 
   /** Removes and returns the chunk whose attempt was left on a disconnected node, now that the node is back. */
   reclaim(left: string): PendingChunk | undefined {
+    return this.takeFirst((retry) => retry.leftAttempt === left);
+  }
+
+  /** Removes the chunk with this history; false = it is not in the queue. */
+  removeByHistory(history: AttemptHistory): boolean {
+    return this.takeFirst((retry) => retry.history === history) !== undefined;
+  }
+
+  /** Removes and returns the first chunk that satisfies `is`, whether it is due or not. */
+  private takeFirst(is: (retry: PendingChunk) => boolean): PendingChunk | undefined {
     for (const retry of this.later.values())
-      if (retry.leftAttempt === left) {
+      if (is(retry)) {
         this.later.delete(retry);
         this.count--;
         return retry;
       }
     for (const queue of this.dueQueues())
       for (const retry of queue)
-        if (retry.leftAttempt === left) {
+        if (is(retry)) {
           this.take(retry);
           return retry;
         }
     return undefined;
   }
 
-  /** Removes the chunk with this history; false = it is not in the queue. */
-  removeByHistory(history: AttemptHistory): boolean {
-    for (const retry of this.later.values())
-      if (retry.history === history) {
-        this.later.delete(retry);
-        this.count--;
-        return true;
-      }
-    return this.takeMatching((retry) => retry.history === history).length > 0;
+  /** Removes and returns the chunk with this id, unless it is a recheck; undefined = it is not in the queue. */
+  takeUnstarted(id: string): PendingChunk | undefined {
+    return this.takeFirst(({ chunk }) => chunk.id === id && chunk.firstResult === undefined);
   }
 
   /** When the next chunk becomes due (seconds); undefined = all are due. */

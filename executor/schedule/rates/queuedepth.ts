@@ -9,7 +9,7 @@ const LONG_CHUNK_SECONDS = 30;
  * half of the remaining time: with another one behind it, the slot would have all of that time assigned and no margin.
  * Tasks have fixed lengths, and the input files of a queued task can be staged meanwhile.
  */
-const MIN_CHUNKS_PER_SLOT: Record<Job["kind"], number> = { range: 8, tasks: 1, matrix: 1, shards: 1 };
+const MIN_CHUNKS_PER_SLOT: Record<Job["kind"], number> = { range: 8, tasks: 1, matrix: 1, shards: 1, queue: 1 };
 
 /**
  * Returns how many chunks a slot may hold, the running one included: 1 until the mean duration of a chunk is known

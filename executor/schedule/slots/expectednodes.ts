@@ -5,7 +5,7 @@ import type { Slot } from "../events.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { findConcurrencyLimit } from "./capacity.js";
 import { type MachineFacts, selectSlots } from "./nodeslots.js";
-import { slotKey } from "./slotstate.js";
+import { rateKey } from "./slotstate.js";
 
 /** What a node is expected to have when it joins. `limit`: the most chunks that run there at once; undefined = one on each slot. */
 export interface ExpectedNode {
@@ -43,24 +43,31 @@ function expectSlots(
 
 /** Returns a slot with its learned rate, if there is one. Rates learned from tasks do not count units. */
 function withLearnedRate(slot: Slot, job: Job, learned: LearnedRates): Slot {
-  const known = job.kind === "range" ? learned.slots.get(slotKey(slot.node, slot.slot)) : undefined;
+  const known = job.kind === "range" ? learned.slots.get(rateKey(slot)) : undefined;
   return { ...slot, rate: known?.rate ?? slot.rate };
 }
 
-/** Returns the facts of a node that is not asked: those of this machine are known. `slotsSeen`: by earlier runs. It may have what a chunk needs. */
-export function guessMachine(node: Node, slotsSeen: number, needs: Pick<JobRequirements, "gpus">): MachineFacts {
-  const gpus = Math.max(1, slotsSeen, needs.gpus ?? 0);
+/**
+ * Returns the facts of a node that is not asked: those of this machine are known. `seen`: its GPUs or CPU slots in earlier runs. It may have
+ * what a chunk needs.
+ */
+export function guessMachine(node: Node, seen: number, needs: Pick<JobRequirements, "gpus">): MachineFacts {
+  const gpus = Math.max(1, seen, needs.gpus ?? 0);
   return node.connection === "local" ? { cores: cpus().length, gpus } : { cores: gpus, isGuess: true, gpus };
 }
 
-/** Returns how many slots of each node earlier runs have used. */
+/** Returns how many GPUs or CPU slots of each node earlier runs have used at once. A GPU that slots shared counts once. */
 export function countSlotsSeen({ slots }: LearnedRates): Map<string, number> {
-  const counts = new Map<string, number>();
+  const shapes = new Map<string, { node: string; sharers: number; slots: number }>();
   for (const key of slots.keys()) {
-    const node = key.slice(0, key.lastIndexOf("/"));
-    counts.set(node, (counts.get(node) ?? 0) + 1);
+    const [, node = key, sharers = "1"] = /^(.*)\/\d+(?::(\d+))?$/s.exec(key) ?? [];
+    const shape = shapes.get(`${sharers} ${node}`) ?? { node, sharers: Number(sharers), slots: 0 };
+    shapes.set(`${sharers} ${node}`, { ...shape, slots: shape.slots + 1 });
   }
-  return counts;
+  const seen = new Map<string, number>();
+  for (const { node, sharers, slots: count } of shapes.values())
+    seen.set(node, Math.max(seen.get(node) ?? 0, Math.ceil(count / sharers)));
+  return seen;
 }
 
 /** Returns the rate of the slowest slot of all nodes; undefined = no rate is known. */

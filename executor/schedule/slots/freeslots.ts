@@ -1,7 +1,10 @@
 import { Heap } from "./heap.js";
-import type { SlotState } from "./slotstate.js";
+import { listSharers, type SlotState } from "./slotstate.js";
 
-/** The slots with room for a chunk: lower load first, then higher rate. Grouped by GPU index, for pinned chunks. */
+/**
+ * The slots with room for a chunk: lower load first, then higher rate, as far as other chunks leave a shared GPU to it. Grouped by GPU index,
+ * for pinned chunks.
+ */
 export class FreeSlots {
   private readonly byGpu = new Map<number | undefined, Heap<SlotState>>();
 
@@ -67,7 +70,19 @@ function findFirst(group: Heap<SlotState>, suits: (slot: SlotState) => boolean):
 
 function ranksBefore(a: SlotState, b: SlotState): boolean {
   if (a.load !== b.load) return a.load < b.load;
-  const [fast, other] = [a.rateEstimate.rate ?? 0, b.rateEstimate.rate ?? 0];
-  if (fast !== other) return fast > other;
+  const [besideA, besideB] = [countBeside(a), countBeside(b)];
+  const [rateA, rateB] = [expectRate(a, besideA), expectRate(b, besideB)];
+  if (rateA !== rateB) return rateA > rateB;
+  if (besideA !== besideB) return besideA < besideB;
   return a.home.joinOrder !== b.home.joinOrder ? a.home.joinOrder < b.home.joinOrder : a.slot < b.slot;
+}
+
+/** Returns how many other slots of its GPU are at work. */
+function countBeside(slot: SlotState): number {
+  return listSharers(slot).filter((one) => one !== slot && one.load > 0).length;
+}
+
+/** Returns the rate of a slot, or of so much of its GPU as `beside` chunks leave to it; 0 = unknown. */
+function expectRate({ rateEstimate: { rate = 0 }, sharers = 1 }: SlotState, beside: number): number {
+  return sharers === 1 ? rate : (rate * sharers) / (beside + 1);
 }

@@ -4,6 +4,7 @@ import { formatBytes, formatUnequalBytes } from "../../../schemas/bytecount.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
 import { countMostAlike, describeGpuCount, findGroup, splitByKind } from "./gpukinds.js";
+import { countSharers, type SharingNeeds } from "./gpushares.js";
 
 /** The facts of a node that decide which slots it has. */
 export interface MachineFacts {
@@ -73,27 +74,45 @@ export function selectSlots(node: Node, machine: MachineFacts, needs: JobRequire
 }
 
 /**
- * Returns every slot of a node, GPUs before CPU slots. A node with GPUs has as many CPU slots as the inventory says; for a job that needs
- * no GPU also one for each core that is not left to a GPU, and at least one.
+ * Returns every slot of a node: its GPUs, its CPU slots, then further ones that share its GPUs. A node with GPUs has as many CPU slots as
+ * the inventory says; for a job that needs no GPU also one for each core that is not left to a GPU, and at least one.
  */
-export function listAllSlots(node: Node, machine: MachineFacts, needs: Pick<JobRequirements, "gpus">): Slot[] {
+export function listAllSlots(
+  node: Node,
+  machine: MachineFacts,
+  needs: Pick<JobRequirements, "gpus"> & SharingNeeds,
+): Slot[] {
   const cpuOnly = listGpuGroups(node).length === 0;
   const gpus = node.gpus ?? (cpuOnly ? 0 : machine.gpus);
   const spare = needs.gpus === 0 ? Math.max(1, machine.cores - gpus) : 0;
   const cpus = node.slots ?? (cpuOnly && gpus === 0 ? machine.cores : spare);
   const cards = node.gpuGroups === undefined ? [] : listGpus(node.gpuGroups);
+  const whole = Array.from({ length: gpus }, (_, gpu) => createGpuSlot(node, gpu, cards[gpu], needs));
   return [
-    ...Array.from({ length: gpus }, (_, slot) => createGpuSlot(node, slot, cards[slot])),
+    ...whole,
     ...Array.from({ length: cpus }, (_, cpu): Slot => {
       return { node: node.name, slot: gpus + cpu, cpu, rate: gpus > 0 ? undefined : node.profile.rate };
     }),
+    ...listFurtherShares(whole, gpus + cpus),
   ];
 }
 
+/** Returns slots numbered from `start`: one for each share of a GPU beside the first, a second one of every GPU before the third of any. */
+function listFurtherShares(gpuSlots: readonly Slot[], start: number): Slot[] {
+  const most = gpuSlots.reduce((all, { sharers = 1 }) => Math.max(all, sharers), 1);
+  const shares = Array.from({ length: most - 1 }, (_, share) =>
+    gpuSlots.filter(({ sharers = 1 }) => sharers > share + 1),
+  );
+  return shares.flat().map((slot, index) => ({ ...slot, slot: start + index }));
+}
+
 /** `listed`: which GPU it is, on a node with several kinds. */
-function createGpuSlot({ name, profile }: Node, slot: number, listed: ListedGpu | undefined): Slot {
-  const { vendor, name: kind, rate } = listed?.group.profile ?? profile;
-  const base = { node: name, slot, gpu: slot, rate };
+function createGpuSlot(node: Node, gpu: number, listed: ListedGpu | undefined, needs: SharingNeeds): Slot {
+  const profile = listed?.group.profile ?? node.profile;
+  const { vendor, name: kind, rate } = profile;
+  const sharers = countSharers(profile, needs);
+  const shared = sharers === 1 ? { rate } : { rate: rate && rate / sharers, sharers };
+  const base = { node: node.name, slot: gpu, gpu, ...shared };
   return listed === undefined || vendor === "none" ? base : { ...base, card: { kind, vendor, device: listed.device } };
 }
 
@@ -142,11 +161,9 @@ export function findPinRefusal({ gpu }: Pick<Chunk, "gpu">, slot: Slot): string 
   return `the chunk is pinned to gpu ${gpu}, and this is another one`;
 }
 
-/** Returns the environment that tells a program how much GPU memory it may use. */
+/** Returns the environment that tells a program how much GPU memory it may use: its share of what may be used of a shared GPU. */
 export function gpuMemoryEnvironment({ vram, memoryFraction }: Profile, slot: Slot): Record<string, string> {
   if (slot.gpu === undefined || vram === undefined || memoryFraction === undefined) return {};
-  return {
-    MUSTER_GPU_MEMORY: `${Math.floor(vram * memoryFraction)}`,
-    MUSTER_GPU_MEMORY_FRACTION: `${memoryFraction}`,
-  };
+  const share = memoryFraction / (slot.sharers ?? 1);
+  return { MUSTER_GPU_MEMORY: `${Math.floor(vram * share)}`, MUSTER_GPU_MEMORY_FRACTION: `${share}` };
 }

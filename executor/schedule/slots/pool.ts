@@ -8,7 +8,9 @@ import {
   createNodeState,
   createSlotState,
   isUsable,
+  listSharers,
   type NodeState,
+  rateKey,
   type SlotHealth,
   type SlotState,
   slotKey,
@@ -141,12 +143,14 @@ export class Pool {
   changeLoad(slots: readonly SlotState[], by: 1 | -1): void {
     const { home } = slots[0]!;
     const wasFull = this.isFull(home);
+    const sharers = listSharers(slots[0]!);
+    for (const slot of sharers) this.freeSlots.delete(slot);
     for (const slot of slots) {
       writable(slot).load += by;
       if (slot.load === 0) this.workInProgress.remove(slot.key);
     }
     writable(home).surplusLoad += by * (slots.length - 1);
-    for (const slot of wasFull === this.isFull(home) ? slots : home.slots) this.updateFreeSlots(slot);
+    for (const slot of wasFull === this.isFull(home) ? [...slots, ...sharers] : home.slots) this.updateFreeSlots(slot);
   }
 
   /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
@@ -228,14 +232,14 @@ export class Pool {
   /** Returns the state of a slot: one object for the whole run, however often its node leaves and joins. */
   private updateSlot(home: NodeState, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
-    const known = this.slots.get(key) ?? this.createSlot(key, home, slot);
+    const known = this.slots.get(key) ?? this.createSlot(home, slot);
     this.slots.set(key, known);
     this.workInProgress.remove(key);
     return Object.assign(known, slot, { holder: undefined, broken: undefined, isMemoryShort: false, load: 0 });
   }
 
-  private createSlot(key: string, home: NodeState, slot: Slot): SlotState {
-    const rateEstimate = this.rates.estimateFor(key);
+  private createSlot(home: NodeState, slot: Slot): SlotState {
+    const rateEstimate = this.rates.estimateFor(rateKey(slot));
     rateEstimate.rate ??= this.costs.guessRate(slot.rate);
     return createSlotState(home, slot, this.health(slot.node, slot.slot), rateEstimate);
   }
@@ -261,8 +265,9 @@ export class Pool {
 
   /** Updates the aggregates after any change of a slot or of its node. */
   private refresh(slot: SlotState): void {
-    const usable = isUsable(slot);
-    if (usable !== slot.isCountedUsable) this.recordUsable(slot, usable);
+    const [usable, wasUsable] = [isUsable(slot), slot.isCountedUsable];
+    writable(slot).isCountedUsable = usable;
+    if (usable !== wasUsable) this.usable.change(slot, usable ? 1 : -1);
     const rate = usable ? (slot.rateEstimate.rate ?? 0) : 0;
     this.rateHistogram.replaceRate(slot.countedRate, rate);
     writable(slot).countedRate = rate;
@@ -283,11 +288,6 @@ export class Pool {
   private hasRoom(slot: SlotState): boolean {
     if (slot.home.isReserved || slot.isHeld || slot.hasFailedTrial) return false;
     return slot.load < this.depth && !(slot.health.isHalfOpen && slot.load > 0) && !this.isFull(slot.home);
-  }
-
-  private recordUsable(slot: SlotState, usable: boolean): void {
-    writable(slot).isCountedUsable = usable;
-    this.usable.change(slot, usable ? 1 : -1);
   }
 }
 

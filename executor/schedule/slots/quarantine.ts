@@ -1,7 +1,7 @@
 import type { Chunk } from "../../job/job.js";
 import type { Attempt, Instruction } from "../events.js";
 import { Heap, type HeapItem } from "./heap.js";
-import { hasNodeOutside, hasOtherSlot, hasSlotOutside } from "./otherslots.js";
+import { hardwareOf, hasNodeOutside, hasOtherSlot, hasSlotOutside } from "./otherslots.js";
 import type { Pool } from "./pool.js";
 import { hasGroup, widthOf } from "./slotgroups.js";
 import { slotNumbersOf } from "./slotnumbers.js";
@@ -145,7 +145,8 @@ export class QuarantineTracker {
 
   private isChunkAtFault(history: AttemptHistory): boolean {
     const counted = history.filter((record) => !record.forgiven && !record.agentDied);
-    const places = this.pool.nodes.size > 1 ? counted.map((one) => one.node) : counted.map((one) => one.slot);
+    const isSingle = this.pool.nodes.size <= 1;
+    const places = counted.map(({ node, slot }) => (isSingle ? hardwareOf(this.pool, slot) : node));
     return new Set(places).size > 1;
   }
 
@@ -194,11 +195,12 @@ export function countTries(history: AttemptHistory): number {
   return history.filter((record) => !record.forgiven).length;
 }
 
-/** Whether a chunk should not go to a slot: it failed on that node or slot, and another one could run it. */
+/** Whether a chunk should not go to a slot: it failed on that node, or on that slot or GPU, and another one could run it. */
 export function shouldAvoid(history: AttemptHistory, chunk: Chunk, slot: SlotState, pool: Pool): boolean {
   if (history.length === 0) return false;
-  const slots = new Set(history.map((record) => record.slot));
   const nodes = new Set(history.map((record) => record.node));
   if (nodes.has(slot.node) && hasNodeOutside(pool, nodes, chunk.gpu)) return true;
-  return slots.has(slot.key) && hasSlotOutside(pool, slots, chunk.gpu);
+  const slots = history.map((record) => record.slot);
+  const own = hardwareOf(pool, slot.key);
+  return slots.some((key) => hardwareOf(pool, key) === own) && hasSlotOutside(pool, slots, chunk.gpu);
 }

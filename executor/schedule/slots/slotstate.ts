@@ -97,9 +97,19 @@ export function slotKey(node: string, slot: number): string {
   return `${node}/${slot}`;
 }
 
+/** Returns the name under which the rate of a slot is learned: its rate as a share of a GPU says little about that of the whole. */
+export function rateKey({ node, slot, sharers }: Pick<Slot, "node" | "slot" | "sharers">): string {
+  return sharers === undefined ? slotKey(node, slot) : `${slotKey(node, slot)}:${sharers}`;
+}
+
 /** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
   if (slot.holder !== undefined || slot.broken !== undefined) return false;
   const { quarantine, sick, drained } = slot.health;
   return quarantine === undefined && sick === undefined && drained === undefined && isConnected(slot.home);
+}
+
+/** Returns all slots that share the GPU of a slot, itself among them; none where it has a GPU of its own. */
+export function listSharers({ sharers, gpu, home }: SlotState): SlotState[] {
+  return sharers === undefined ? [] : home.slots.filter((slot) => slot.gpu === gpu);
 }

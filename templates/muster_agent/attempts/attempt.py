@@ -5,11 +5,13 @@ import os
 from time import monotonic as now
 
 from ..wire import clip
+from .reported_values import ValueLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..gpu.card_usage import CardUsage
     from ..in_place.placement import Placement
     from ..state.saved_states import SavedStates
     from ..wire import Message
@@ -26,7 +28,7 @@ class Attempt:
         "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
-        "preempted", "saves_first", "details", "is_final", "is_warm", "loading", "copy_name", "progress_at",
+        "preempted", "saves_first", "details", "is_final", "is_warm", "loading", "copy_name", "progress_at", "usage", "values", "stopped",
     )  # fmt: skip
 
     def __init__(self, id: str, chunk: str, slot: int, spec: Spec | None, args: list[str], details: Message | None = None):
@@ -79,6 +81,9 @@ class Attempt:
         self.saved_states: SavedStates | None = None  # once its state folder is laid out
         self.state_due = 0.0  # when to look again
         self.preempted: str | None = None  # the name of the run of higher priority for which it was ended
+        self.usage: dict[str, CardUsage] = {}  # by the address of a card: what the sampler saw of it
+        self.values = ValueLog()
+        self.stopped = False  # the coordinator had it ended, and takes what outputs it has by then
         self.line: bytes | None = None  # its encoded result
 
     def is_waiting_for_paths(self) -> bool:
@@ -88,6 +93,10 @@ class Attempt:
     def has_succeeded(self) -> bool:
         """Whether its program has; outputs may still be missing."""
         return self.status == 0 and not self.timeout and not self.canceled and self.error is None
+
+    def has_result(self) -> bool:
+        """Whether its outputs are kept: it has succeeded, or was stopped."""
+        return self.has_succeeded() or (self.stopped and self.canceled)
 
     def has_saved(self) -> bool:
         """Whether its program has saved a state with other files than the one that it began with."""
@@ -122,6 +131,13 @@ class Attempt:
         }  # fmt: skip
         if self.cards:
             message["cards"] = self.cards
+        if self.usage:
+            ended = self.began + self.seconds
+            message["usage"] = [{"pci": pci, **usage.describe(ended)} for pci, usage in self.usage.items()]
+        if self.values.values:
+            message["values"] = self.values.values
+        if self.stopped and self.canceled:
+            message["stopped"] = True
         if self.end is not None:
             message["end"] = str(self.end)
         if self.written:

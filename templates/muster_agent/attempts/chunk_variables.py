@@ -10,6 +10,7 @@ from ..wire import to_bytes
 from .failure_file import failure_path
 from .progress import progress_path
 from .range_file import range_path
+from .reported_values import values_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK_VARIABLES = frozenset(
     b"MUSTER_" + name
-    for name in (b"ATTEMPT", b"CHUNK", b"RANGE", b"PROGRESS", b"FAILURE", b"OUT", b"TRY", b"START", b"END", b"PARAMS", b"INPUTS", b"DEADLINE", b"STATE")
+    for name in (b"ATTEMPT", b"CHUNK", b"RANGE", b"PROGRESS", b"VALUES", b"FAILURE", b"OUT", b"TRY", b"START", b"END", b"PARAMS", b"INPUTS", b"DEADLINE", b"STATE")
 )
 MAX_INPUTS_BYTES = 64 << 10  # the kernel limits a variable to 128 KiB; longer lists are left out
 
@@ -32,6 +33,7 @@ def describe_chunk(root: str, attempt: Attempt) -> dict[bytes, bytes]:
         b"MUSTER_CHUNK": to_bytes(attempt.chunk),
         b"MUSTER_RANGE": os.fsencode(range_path(folder)),
         b"MUSTER_PROGRESS": os.fsencode(progress_path(folder)),
+        b"MUSTER_VALUES": os.fsencode(values_path(folder)),
         b"MUSTER_FAILURE": os.fsencode(failure_path(folder)),
         b"MUSTER_OUT": os.fsencode(folder + "/work") if spec.directory is not None else os.getcwdb(),
         b"MUSTER_TRY": b"%d" % details.get("try", 1),
@@ -59,7 +61,9 @@ def list_inputs(folder: str, spec: Spec) -> bytes | None:
     paths = list(spec.files)[-spec.input_count :]
     if spec.directory is not None:
         shown = [os.path.join(folder, "work", os.fsdecode(path)) for path in paths]
-    else:
-        shown = [os.fsdecode(os.path.relpath(path, spec.cwd or b".")) for path in paths]
+    elif spec.cwd == b"":
+        shown = [os.fsdecode(path) for path in paths]
+    else:  # below "/" relpath does not ask for the working directory
+        shown = [os.fsdecode(os.path.relpath(b"/" + path, b"/" + spec.cwd)) for path in paths]
     text = to_bytes(json.dumps(shown))
     return text if len(text) <= MAX_INPUTS_BYTES else None

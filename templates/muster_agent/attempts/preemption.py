@@ -36,15 +36,25 @@ class Preemption:
         active = sorted(self.slots.active.values(), key=lambda attempt: attempt.began, reverse=True)
         running = [one for one in active if one.phase == "running" and one.program.state is not None]
         for attempt in running:
-            waiter = self.find_waiter(attempt)
+            waiter = self.find_waiter(attempt) if attempt.phase == "running" else None
             if waiter is not None:
-                self.preempt_if_due(attempt, waiter, time_now)
+                self.preempt_if_due(self.find_group(attempt), waiter, time_now)
         self.free_permits(running, time_now)
 
     def find_waiter(self, attempt: Attempt) -> Waiter | None:
-        """The run of higher priority that waits for one of its slots."""
-        found = [slot.lock.preemptor() for slot in self.slots.slots_of(attempt) if slot.lock is not None]
+        """The run of higher priority that waits for one of its slots. Where an attempt without a state shares the GPU, the run would
+        have to wait for that one."""
+        slots = self.slots.slots_of(attempt)
+        beside = [one.current for slot in slots for one in slot.sharers if one.current is not None]
+        if any(one.program.state is None for one in beside):
+            return None
+        found = [slot.lock.preemptor() for slot in slots if slot.lock is not None]
         return max((one for one in found if one is not None), key=lambda one: one.priority, default=None)
+
+    def find_group(self, attempt: Attempt) -> list[Attempt]:
+        """The attempts that share its GPU, and itself: they end at the same time, because the GPU is of no use to the other run before."""
+        beside = [one.current for slot in self.slots.slots_of(attempt) for one in slot.sharers]
+        return [attempt] + [one for one in beside if one is not None and one is not attempt and one.phase == "running"]
 
     def free_permits(self, running: list[Attempt], time_now: float) -> None:
         """Ends as many attempts, the youngest first, as runs of higher priority wait for permits of `max_concurrent`."""
@@ -52,17 +62,22 @@ class Preemption:
         waiters = [waiter for waiter in wanted if waiter is not None]
         ending = sum(1 for attempt in self.slots.active.values() if attempt.phase != "running")
         for waiter, attempt in zip(waiters[ending:], [one for one in running if one.phase == "running"]):
-            self.preempt_if_due(attempt, waiter, time_now)
+            self.preempt_if_due([attempt], waiter, time_now)
 
-    def preempt_if_due(self, attempt: Attempt, waiter: Waiter, time_now: float) -> None:
-        due = due_time(attempt.began, attempt.saves_first, attempt.has_saved())
+    def preempt_if_due(self, attempts: list[Attempt], waiter: Waiter, time_now: float) -> None:
+        """Ends all of them once each may be ended."""
+        due_times = [due_time(one.began, one.saves_first, one.has_saved()) for one in attempts]
+        due = max(due_times)
         if waiter.name == "":
             due = max(due, time_now + NAME_CHECK_SECONDS) if time_now < waiter.since + NAME_SECONDS else inf
         if time_now >= due:
-            return self.preempt(attempt, waiter)
+            for attempt in attempts:
+                self.preempt(attempt, waiter)
+            return
         self.next_check = min(self.next_check, due)
-        if due == inf and attempt.saves_first:
-            self.states.hasten(attempt, time_now + LOOK_SECONDS)
+        for attempt, its_due in zip(attempts, due_times):
+            if its_due == inf:
+                self.states.hasten(attempt, time_now + LOOK_SECONDS)
 
     def preempt(self, attempt: Attempt, waiter: Waiter) -> None:
         attempt.preempted = waiter.name

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .attempt import Attempt
     from ..workspace.copy_pool import CopyPool
     from .logs import Logs
+    from .reported_values import ValueReports
 
 
 class Reporter:
@@ -31,19 +32,20 @@ class Reporter:
     found, are hashed in the worker thread."""
 
     def __init__(
-        self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, states: StateSaver, worker: WorkerThread
+        self, settings: Settings, copies: CopyPool, outbox: Outbox, logs: Logs, states: StateSaver, values: ValueReports, worker: WorkerThread
     ):
         self.settings, self.copies, self.outbox, self.logs = settings, copies, outbox, logs
-        self.states, self.worker = states, worker
+        self.states, self.values, self.worker = states, values, worker
 
     def take_outputs(self, ended: Iterable[Attempt]) -> None:
         """Must be called before the next attempts start: they get the same working copies."""
         for attempt in ended:
+            self.values.take_last(attempt, os.path.join(self.copies.root, attempt.folder))
             self.take_failure(attempt)
             attempt.error = attempt.error or self.copies.check_inputs(attempt) or self.logs.explain_excess(attempt)
             try:
                 take_outputs(attempt, self.settings.max_data_bytes)
-                if attempt.program.found and attempt.has_succeeded():
+                if attempt.program.found and attempt.has_result():
                     take_found(attempt, self.copies.copy_of(attempt))
                 if attempt.missing_names and attempt.has_succeeded():
                     attempt.written = find_written(attempt, self.copies.copy_of(attempt), attempt.missing_names)
@@ -67,7 +69,7 @@ class Reporter:
             except OSError as error:
                 self.finish(attempt, describe_error(error, "an output cannot be collected"))
                 continue
-            stdout = attempt.out if attempt.program.stdout_limit is not None and attempt.has_succeeded() else None
+            stdout = attempt.out if attempt.program.stdout_limit is not None and attempt.has_result() else None
             if stdout is not None and os.fstat(stdout).st_size <= MAX_INLINE_HASH_BYTES:
                 attempt.stdout_sha256, stdout = hash_file(stdout)[1], None
             if large or attempt.found or stdout is not None:

@@ -24,6 +24,7 @@ class Slot:
         self.defaults: dict[bytes, bytes] = {}  # environment that an attempt's own overrides
         self.gpu: int | None = None  # its index among the cards of its vendor
         self.vendor: str | None = None
+        self.lock_name: str | None = None  # as the coordinator calls it
         self.lock: NodeLock | None = None
         self.is_cpu = False  # whether the lock is a CPU slot's
         self.queue: Deque[Attempt] = deque()
@@ -34,7 +35,12 @@ class Slot:
         self.is_ready = False  # whether it is in the queue of slots that may start
         self.reported: dict[str, Any] | None = None  # the run that it waits for, as the coordinator was told
         self.hold = PartialHold()  # of the locks of all slots of the attempt that it leads
+        self.sharers = [self]  # all slots of its GPU, which have one lock
 
     def leads(self) -> bool:
         """Whether it starts the first attempt of its queue."""
         return bool(self.queue) and self.queue[0].slot == self.number
+
+    def is_shared(self) -> bool:
+        """Whether another slot of its GPU has an attempt or a warm worker."""
+        return any(one.current is not None or one.worker is not None for one in self.sharers if one is not self)

@@ -86,10 +86,15 @@ class SlotLocks:
                 self.waiting_for_lock.append(one)
 
     def may_use(self, slot: Slot) -> bool:
-        """Whether this run has the slot's lock; reports changes to the coordinator."""
+        """Whether this run has the slot's lock, and may use the slot; reports changes to the coordinator."""
         lock = slot.lock
-        if lock is None or lock.is_held:
+        if lock is None:
             return True
+        if lock.is_held:
+            if not self.is_due_as_a_whole(slot):
+                return True
+            self.report_waiting(slot, lock.next_holder())
+            return False
         if now() >= self.lock_due(slot, lock) and lock.acquire():
             self.report_free(slot)
             return True
@@ -98,6 +103,10 @@ class SlotLocks:
         self.waiting_for_lock.append(slot)
         self.report_waiting(slot, lock.holder())
         return False
+
+    def is_due_as_a_whole(self, slot: Slot) -> bool:
+        """Whether a shared GPU of this run is due to another run, so that it gets no attempt beside those that it has."""
+        return slot.lock is not None and slot.lock.is_held and slot.is_shared() and slot.lock.is_due_to_others()
 
     def lock_due(self, slot: Slot, lock: NodeLock) -> float:
         """When a slot may try for its lock."""
@@ -131,9 +140,15 @@ class SlotLocks:
         reported = [slot for slot in slots if slot.reported is not None]
         for slot in reported:
             is_idle = not slot.queue and slot.current is None
-            if is_idle and (slot.lock is None or slot.lock.is_free(time_now)) and self.permits.are_free(time_now):
+            if is_idle and self.is_free(slot, time_now) and self.permits.are_free(time_now):
                 self.report_free(slot)
         self.next_look = time_now + RETRY_SECONDS if any(slot.reported is not None for slot in reported) else inf
+
+    def is_free(self, slot: Slot, time_now: float) -> bool:
+        """Whether an idle slot may be used: no other run has its lock, or is to have it next."""
+        if slot.lock is None or slot.lock.is_held:
+            return not self.is_due_as_a_whole(slot)
+        return slot.lock.is_free(time_now)
 
     def must_leave(self, slot: Slot) -> bool:
         """Whether the warm worker of an idle slot must end, because the slot is due to another run or broken."""
@@ -143,10 +158,11 @@ class SlotLocks:
         return lock.is_due_to_others() if slot.queue else lock.is_wanted()
 
     def release_if_due(self, slot: Slot) -> None:
-        """Releases the lock of an idle slot that has no work, or whose lock is due to another run; not while it has a warm worker."""
-        if slot.worker is not None:
+        """Releases the lock of an idle slot that has no work, or whose lock is due to another run; not while it has a warm worker, or
+        another slot of its GPU is in use."""
+        if slot.worker is not None or slot.is_shared():
             return
-        if slot.lock and (not slot.queue or slot.broken):
+        if slot.lock and all(not one.queue or one.broken for one in slot.sharers):
             slot.lock.release()
         elif slot.lock and slot.lock.is_held and slot.lock.is_due_to_others():
             slot.lock.hand_over()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Callable, Deque
 
     from ..connection.server import Server
+    from ..locks.lock_name import LockName
     from ..settings import Settings
     from ..wire import Message
     from .attempt import Attempt
@@ -36,12 +37,27 @@ class SlotPool:
             self.locks.examined_at = now() + examine_seconds
         for setup in setups:
             slot = self.by_number.setdefault(setup["slot"], Slot(setup["slot"]))
+            if slot.lock_name not in (None, setup.get("lock")):
+                continue  # it is another GPU's now: the coordinator stops this agent
             slot.env, slot.defaults = env_to_bytes(setup["env"]), env_to_bytes(setup.get("defaults", {}))
             slot.gpu, slot.vendor = setup.get("gpu"), setup.get("vendor")
             if slot.lock is None and setup.get("lock"):
-                name = slot_lock_name(setup["lock"], self.boot)
-                slot.lock = self.locks.make(name)
-                slot.is_cpu = name.is_cpu
+                slot.lock_name = setup["lock"]
+                self.give_lock(slot, slot_lock_name(setup["lock"], self.boot))
+
+    def give_lock(self, slot: Slot, name: LockName) -> None:
+        """A GPU that several slots share has one lock."""
+        slot.is_cpu = name.is_cpu
+        for other in self.by_number.values():
+            if other.lock is not None and other.lock.address == name.address:
+                slot.lock, slot.sharers = other.lock, other.sharers
+                slot.sharers.append(slot)
+                return
+        slot.lock = self.locks.make(name)
+
+    def lock_names(self) -> dict[str, str]:
+        """By the numbers of the slots."""
+        return {str(slot.number): slot.lock_name for slot in self.by_number.values() if slot.lock_name is not None}
 
     def announce(self) -> None:
         """Sends a new coordinator the state of the slots. Those that wait for another run are reported again."""
@@ -90,7 +106,7 @@ class SlotPool:
         self.active.pop(attempt.id, None)
         for slot in self.slots_of(attempt):
             slot.current = None
-            if slot.lock is not None:
+            if slot.lock is not None and not slot.is_shared():
                 slot.lock.forget_end()
             self.locks.release_if_due(slot)
             self.make_ready(slot)
@@ -188,7 +204,7 @@ class SlotPool:
         if not is_fit(slot):
             if attempt.is_waiting_for_paths():
                 for one in slots:
-                    if one.lock:
+                    if one.lock and not one.is_shared():
                         one.lock.release()  # the run that has the paths may wait for it
             return False
         if self.locks.has_permit(slot, len(self.active)):

@@ -54,6 +54,7 @@ class Spawner:
         """Starts the attempt's process, or gives the attempt to the slot's warm worker. OSError, ValueError or UnicodeError where it cannot start."""
         try:
             self.enter_directory(attempt) if attempt.placement else self.enter_copy(slot, attempt)
+            attempt.cards = self.cards.describe(self.slots.slots_of(attempt))
             self.lay_out_state(attempt)
             if attempt.program.tty:
                 self.action = "no terminal could be opened"
@@ -79,6 +80,7 @@ class Spawner:
         worker = slot.worker
         try:
             self.enter_copy(slot, attempt)
+            attempt.cards = self.cards.describe(self.slots.slots_of(attempt))
             self.lay_out_state(attempt)
             self.action = "chunk {} could not be given to its worker".format(attempt.chunk)
             variables = describe_chunk(self.settings.root, attempt)
@@ -97,8 +99,10 @@ class Spawner:
             try:
                 worker.give(folder)
             except BrokenPipeError:
-                attempt.canceled = True  # the worker has just ended, or closed its descriptor, and the chunk did not fail
-                kill(worker.pid, signal.SIGKILL, group=True)
+                # A program that was started for this chunk may take no other, and have ended already: how it ends counts.
+                if worker is slot.worker:
+                    attempt.canceled = True  # the worker has just ended, or closed its descriptor, and the chunk did not fail
+                    kill(worker.pid, signal.SIGKILL, group=True)
             return worker
         finally:
             os.fchdir(self.root_fd)
@@ -149,12 +153,13 @@ class Spawner:
 
     def environment(self, slot: Slot, attempt: Attempt) -> dict[bytes, bytes]:
         spec, key = attempt.program, tuple(attempt.slots)
-        attempt.cards = self.cards.describe(self.slots.slots_of(attempt))
         base = spec.environments.get(key)
         if base is None:
             base = spec.environments[key] = self.slot_environment(slot, attempt)
         env = base.copy()
         env.update(self.cards.binding(self.slots.slots_of(attempt)))
+        if attempt.cards:
+            env[b"MUSTER_GPU_PCI"] = ",".join("{}".format(card["pci"]) for card in attempt.cards).encode()
         if spec.tty:
             env.setdefault(b"TERM", b"xterm")
         env.update(describe_chunk(self.settings.root, attempt))

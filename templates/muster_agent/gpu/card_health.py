@@ -33,10 +33,11 @@ MAX_NAMED_HOLDERS = 4
 
 
 class Card:
-    """A slot's GPU. `cards`: it is one of these. `unfit_since`: None while it is fit. `reports`: 1 once it was reported as unfit, 2 once as lasting."""
+    """The GPU of some slots, which share it. `cards`: it is one of these. `unfit_since`: None while it is fit. `reports`: 1 once it was
+    reported as unfit, 2 once as lasting."""
 
-    def __init__(self, slot: Slot, pci: str, cards: Cards, query: VramQuery | None):
-        self.slot, self.pci, self.cards, self.query = slot, pci, cards, query
+    def __init__(self, slots: list[Slot], pci: str, cards: Cards, query: VramQuery | None):
+        self.slots, self.pci, self.cards, self.query = slots, pci, cards, query
         self.baseline_mib: int | None = None
         self.fit_at = -inf  # when the last check began that found it fit
         self.last_used = 0.0
@@ -44,6 +45,13 @@ class Card:
         self.unfit_since: float | None = None
         self.reason, self.reports = "", 0
         self.report_at = self.next_check = inf
+
+    def is_idle(self) -> bool:
+        """Whether no attempt runs on it."""
+        return all(slot.current is None for slot in self.slots)
+
+    def workers(self) -> list[WarmWorker]:
+        return [slot.worker for slot in self.slots if slot.worker is not None]
 
 
 def can_measure(cards: Cards, pci: str) -> bool:
@@ -81,7 +89,9 @@ class CardHealth:
             if pci:
                 script = scripts.get(pci)
                 own = common if cards.vendor == "nvidia" else self.make_query(cards, script or "")
-                self.by_slot[slot.number] = Card(slot, pci, cards, own if script else None)
+                known = [self.by_slot[one.number] for one in slot.sharers if one.number in self.by_slot]
+                card = known[0] if known else Card(slot.sharers, pci, cards, own if script else None)
+                self.by_slot[slot.number] = card
         if scripts:
             common.start()
 
@@ -106,7 +116,8 @@ class CardHealth:
             card.last_used = now()
 
     def admits(self, slot: Slot) -> bool:
-        """Whether the slot's card is fit. A check counts for a while, so that short chunks do not wait for one each."""
+        """Whether the slot's card is fit. A check counts for a while, so that short chunks do not wait for one each. Used memory says
+        nothing while another slot uses the card."""
         card = self.by_slot.get(slot.number)
         if card is None:
             return True
@@ -115,7 +126,7 @@ class CardHealth:
         if not card.cards.is_present(card.pci):
             self.mark_unfit(card, "not on the PCI bus any more", now())
             return False
-        if card.query is None or self.is_recently_checked(card, card.query):
+        if card.query is None or slot.is_shared() or self.is_recently_checked(card, card.query):
             return True
         if card.cards.vendor == "amd":
             self.shell.ask(card.pci)
@@ -125,26 +136,31 @@ class CardHealth:
 
     def is_recently_checked(self, card: Card, query: VramQuery) -> bool:
         """Whether nobody used the card since its last check, or only this run did, and the check still counts."""
-        foreign_use = card.slot.lock.last_foreign_use if card.slot.lock else 0.0
+        lock = card.slots[0].lock
+        foreign_use = lock.last_foreign_use if lock else 0.0
         return card.fit_at > max(foreign_use, card.last_used) or foreign_use < card.fit_at > now() - query.valid_seconds
 
     def shell_answered(self, pci: str, asked_at: float, used_mib: int | None) -> None:
-        for card in self.by_slot.values():
+        for card in self.list_cards():
             if card.pci == pci and self.is_idle_since(card, asked_at):
                 self.judge(card, asked_at, used_mib, None)
 
     def query_separately(self, addresses: list[str]) -> None:
-        for card in self.by_slot.values():
+        for card in self.list_cards():
             if card.pci in addresses and card.query:
                 card.query.start()
 
+    def list_cards(self) -> list[Card]:
+        """Each card once."""
+        return list({id(card): card for card in self.by_slot.values()}.values())
+
     def is_idle_since(self, card: Card, asked_at: float) -> bool:
         """Whether the answer to a question of that time says anything about a card's fitness."""
-        return card.slot.current is None and card.last_used <= asked_at and card.cards.is_present(card.pci)
+        return card.is_idle() and card.last_used <= asked_at and card.cards.is_present(card.pci)
 
     def query_answered(self, query: VramQuery, asked_at: float, result: ScriptResult) -> None:
         found = parse_used(result["stdout"])
-        for card in self.by_slot.values():
+        for card in self.list_cards():
             if (card.query is query or card.pci in found) and self.is_idle_since(card, asked_at):
                 used_mib = found[card.pci][0] if card.pci in found else None
                 self.judge(card, asked_at, used_mib, result.get("error"))
@@ -154,9 +170,9 @@ class CardHealth:
         which queries all cards, does not answer, none is."""
         if used_mib is None and error and card.cards.vendor == "amd":
             return self.mark_unfit(card, "its used memory cannot be read: " + error, now())
-        worker = card.slot.worker
-        if worker is not None:
-            return self.judge_worker(card, worker, asked_at, used_mib)
+        workers = card.workers()
+        if workers:
+            return self.judge_workers(card, workers, asked_at, used_mib)
         if used_mib is not None:
             card.baseline_mib = used_mib if card.baseline_mib is None else min(used_mib, card.baseline_mib)
         if used_mib is None or card.baseline_mib is None or used_mib <= card.baseline_mib + MARGIN_MIB:
@@ -167,12 +183,15 @@ class CardHealth:
         reason = text.format((used_mib - card.baseline_mib) / 1024, REPORT_AFTER_SECONDS, event)
         self.mark_unfit(card, reason, since + REPORT_AFTER_SECONDS)
 
-    def judge_worker(self, card: Card, worker: WarmWorker, asked_at: float, used_mib: int | None) -> None:
-        """A warm worker keeps GPU memory. One that uses more than after its first chunk gets no further one."""
-        if used_mib is not None and worker.vram_mib is None:
-            worker.vram_mib = used_mib
-        if used_mib is not None and worker.vram_mib is not None and used_mib > worker.vram_mib + MARGIN_MIB:
-            worker.spent = "it uses {} MiB more GPU memory than after its first chunk".format(used_mib - worker.vram_mib)
+    def judge_workers(self, card: Card, workers: list[WarmWorker], asked_at: float, used_mib: int | None) -> None:
+        """A warm worker keeps GPU memory. One that uses more than after its first chunk gets no further one; of several, nobody knows
+        which one does."""
+        if used_mib is not None and len(workers) == 1:
+            worker = workers[0]
+            if worker.vram_mib is None:
+                worker.vram_mib = used_mib
+            elif used_mib > worker.vram_mib + MARGIN_MIB:
+                worker.spent = "it uses {} MiB more GPU memory than after its first chunk".format(used_mib - worker.vram_mib)
         self.mark_fit(card, asked_at)
 
     def mark_unfit(self, card: Card, reason: str, report_at: float) -> None:
@@ -231,8 +250,9 @@ class CardHealth:
     def report(self) -> None:
         """Sends all unfit cards that are to be reported, so that each message is complete, also for a new coordinator."""
         sick = [
-            {"slot": card.slot.number, "reason": clip("GPU {}: {}".format(card.pci, card.reason)), "lasting": card.reports > 1}
+            {"slot": slot.number, "reason": clip("GPU {}: {}".format(card.pci, card.reason)), "lasting": card.reports > 1}
             for card in self.unfit
             if card.reports
+            for slot in card.slots
         ]
         self.server.send({"ev": "cards", "sick": sick})

@@ -11,18 +11,17 @@ import threading
 from time import monotonic as now
 
 from ..wire import clip, encode_line
-from .cards import BUS, leave_out_integrated, list_bus, read_file
+from .card_figures import UNKNOWN_FIELD, nvidia_command, parse_nvidia_row, read_amd_figures
+from .cards import leave_out_integrated, list_bus, read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Optional, Union
+    from typing import Callable
 
-    Figures = Dict[str, Optional[Union[float, bool, str]]]
+    from .card_figures import Figures
 
 FIRST_SECONDS = 2.0  # for which the first line waits until every GPU has answered
 TOOL_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
-FIELDS = ("utilization.gpu", "memory.used", "memory.total", "power.draw", "temperature.gpu", "clocks.sm")
-NVIDIA_ROW = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]),(.*)", re.I)
 
 
 def print_samples(interval: float) -> None:
@@ -54,14 +53,6 @@ def read_memory() -> dict[str, int] | None:
     return {"total": int(fields["MemTotal"]) << 10, "available": int(fields["MemAvailable"]) << 10} if len(fields) == 2 else None
 
 
-def to_number(text: str, unit: float = 1) -> float | None:
-    """None for what is no number, such as [N/A]."""
-    try:
-        return round(float(text) * unit, 3)
-    except ValueError:
-        return None
-
-
 class Source:
     """A thread that looks again and again, at `look`. `has_answered`: once, at least."""
 
@@ -79,59 +70,45 @@ class Source:
 
 
 class AmdCard(Source):
-    """Reads the files of the kernel's driver. A card that sleeps is left asleep."""
-
     def __init__(self, pci: str, interval: float):
-        self.pci, self.folder = pci, BUS + pci + "/"
+        self.pci = pci
         self.last: Figures = {}
         self.looked_at = now()
         super().__init__(interval, self.read)
 
     def read(self) -> None:
-        if read_file(self.folder + "power/runtime_status") == "suspended":
-            self.last = {"asleep": True}
-        else:
-            sensors = self.find_sensors()
-            self.last = {
-                "busy": to_number(read_file(self.folder + "gpu_busy_percent")),
-                "used": to_number(read_file(self.folder + "mem_info_vram_used")),
-                "total": to_number(read_file(self.folder + "mem_info_vram_total")),
-                "watts": to_number(read_file(sensors + "power1_average") or read_file(sensors + "power1_input"), 1e-6),
-                "celsius": to_number(read_file(sensors + "temp1_input"), 1e-3),
-                "mhz": to_number(read_file(sensors + "freq1_input"), 1e-6),
-            }
+        self.last = read_amd_figures(self.pci)
         self.looked_at = now()
-
-    def find_sensors(self) -> str:
-        try:
-            return self.folder + "hwmon/" + min(os.listdir(self.folder + "hwmon")) + "/"
-        except (OSError, ValueError):
-            return self.folder + "hwmon/"
 
     def figures(self) -> Figures:
         return {"pci": self.pci, "vendor": "amd", "age": round(now() - self.looked_at, 1), **self.last}
 
 
 class NvidiaTool(Source):
-    """Parses the output of one process of nvidia-smi that repeats its query: a new process for each query would cost more."""
+    """Parses the output of one process of nvidia-smi."""
 
     def __init__(self, interval: float):
         self.rows: dict[str, tuple[float, Figures]] = {}
         self.problem: str | None = None
         self.child: subprocess.Popen[str] | None = None
-        self.seconds = "{}".format(max(1, round(interval)))
+        self.has_all_fields = True
         super().__init__(interval, self.follow)
 
     def follow(self) -> None:
-        """Starts the tool, and reads until it ends."""
-        query = "--query-gpu=pci.bus_id," + ",".join(FIELDS)
-        words = ["nvidia-smi", query, "--format=csv,noheader,nounits", "-l", self.seconds]
+        """Starts the tool, and reads until it ends. One that does not know all fields is started again with fewer."""
+        had_all_fields = self.has_all_fields
+        self.run_tool()
+        if self.has_all_fields != had_all_fields:
+            self.problem = None
+            self.run_tool()
+
+    def run_tool(self) -> None:
         path = os.pathsep.join([os.environ.get("PATH", ""), *TOOL_FOLDERS])
         pipe = subprocess.PIPE
         try:
             self.child = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, env={**os.environ, "PATH": path},
-                start_new_session=True, universal_newlines=True, errors="replace",
+                nvidia_command(self.has_all_fields, self.interval), stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": path}, start_new_session=True, universal_newlines=True, errors="replace",
             )  # fmt: skip
         except OSError as error:
             self.problem = "nvidia-smi cannot be started: {}".format(error.strerror)
@@ -142,15 +119,13 @@ class NvidiaTool(Source):
         self.child.wait()
 
     def read(self, line: str) -> None:
-        row = NVIDIA_ROW.match(line)
-        cells = [to_number(cell) for cell in row.group(2).split(",")] if row else []
-        if row is None or len(cells) != len(FIELDS):
+        row = parse_nvidia_row(line)
+        if row is None:
+            self.has_all_fields = self.has_all_fields and not UNKNOWN_FIELD.search(line)
             self.problem = clip(line) if line else self.problem
             return
-        busy, used, total, watts, celsius, mhz = cells
-        bytes_of = lambda mib: None if mib is None else mib * (1 << 20)  # noqa: E731
-        figures: Figures = {"busy": busy, "used": bytes_of(used), "total": bytes_of(total), "watts": watts, "celsius": celsius, "mhz": mhz}
-        self.rows[row.group(1).lower()] = (now(), figures)
+        pci, figures = row
+        self.rows[pci] = (now(), figures)
         self.problem = None
         self.has_answered.set()
 

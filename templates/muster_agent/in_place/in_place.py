@@ -131,11 +131,11 @@ class InPlace:
         assert placement is not None
         outcome = None
         if attempt.pid is not None:
-            outcome = attempt.status == 0 and not attempt.timeout and not attempt.canceled
+            outcome = attempt.stopped or (attempt.status == 0 and not attempt.timeout and not attempt.canceled)
 
         def done(result: Any) -> None:
             taking, problems = result
-            if taking is not None:
+            if taking is not None and not attempt.stopped:
                 attempt.error = describe_error(taking, "an output cannot be collected")
             for problem in problems:
                 self.server.report_problem(problem)

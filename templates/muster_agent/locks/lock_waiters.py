@@ -95,8 +95,13 @@ class LockWaiters:
 
     def highest_priority(self) -> int:
         """The highest priority of those that still wait; LOWEST_PRIORITY where none does."""
+        waiter = self.find_highest()
+        return LOWEST_PRIORITY if waiter is None else waiter.priority
+
+    def find_highest(self) -> Waiter | None:
+        """The one with the highest priority that still waits."""
         self.forget_gone()
-        return max((waiter.priority for waiter in self.all), default=LOWEST_PRIORITY)
+        return max(self.all, key=lambda waiter: waiter.priority, default=None)
 
     def find_own_above(self, priority: int) -> Waiter | None:
         """The one with the highest priority, if that is above the given one. Only those of the same user count: any user can connect,

@@ -143,6 +143,13 @@ class NodeLock:
             return {"holder": format_owner(lock_owner(path), "it has locked " + path), "foreign": True}
         return None
 
+    def next_holder(self) -> Dict[str, Any] | None:
+        """The run that is to have the lock next, as keys of the message `slot`; None while it has not said its name."""
+        waiter = self.waiters.find_highest()
+        if waiter is None or waiter.name == "":
+            return None
+        return {"holder": waiter.name} if waiter.is_own else {"holder": "run " + waiter.name, "foreign": True}
+
     def ask(self, time_now: float) -> None:
         """Makes it known to the holder that this run wants it, and does not take it."""
         if time_now >= self.retry_at:

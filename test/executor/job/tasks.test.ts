@@ -73,3 +73,36 @@ tasks:
     t.equal(load("kind: matrix\nscript: w.py\nexpect: 5s\nmatrix: {a: [1, 2]}\n").chunk(1n, 2n).expectedSeconds, 5);
   },
 );
+
+t.test("a task replaces parameters of the job, in what it inherits and in what it says itself", async (t) => {
+  const load = jobs(t);
+  const job = load(`
+kind: tasks
+script: w.py
+params: {rate: 0.1, depth: 3}
+args: ["{rate}", "{depth}", "{chunk}"]
+tasks:
+  - {id: a}
+  - {id: b, params: {rate: 0.5}}
+  - {id: c, params: {depth: 4}, args: ["{depth}"]}
+`);
+  const [a, b, c] = [0n, 1n, 2n].map((unit) => job.chunk(unit, unit + 1n));
+  t.same(args(a!), ["0.1", "3", "a"]);
+  t.same(args(b!), ["0.5", "3", "b"]);
+  t.same(args(c!), ["4"]);
+  t.same(
+    [a, b, c].map((chunk) => chunk!.params),
+    [undefined, { rate: 0.5 }, { depth: 4 }],
+  );
+  const text = (rate: number) =>
+    `kind: tasks\nscript: w.py\nparams: {rate: 0}\ntasks: [{id: a, params: {rate: ${rate}}}]\n`;
+  t.not(
+    load(text(1)).identity,
+    load(text(2)).identity,
+    "they belong to the identity of the job, as its own parameters do",
+  );
+  t.throws(
+    () => load("kind: tasks\nscript: w.py\nparams: {rate: 1}\ntasks: [{id: a, params: {rte: 1}}]\n"),
+    /has no parameter "rte"/,
+  );
+});

@@ -228,7 +228,8 @@ export class RandomRun {
     return [...this.poison].some((unit) => unit >= start && unit < end);
   }
 
-  private send(event: Event): void {
+  /** Passes an event to the scheduler. */
+  send(event: Event): void {
     this.simulator.send(event);
     this.checkLoads();
   }
@@ -258,6 +259,8 @@ export class RandomRun {
         if (reason.includes("agent died") && !this.hasPoison(chunk)) this.outcome.bystanders++;
         return;
       }
+      case "cancel":
+        return this.outcome.cover(instruction.chunk.start, instruction.chunk.end);
       case "stuck":
         if (instruction.reasons.length === 0) this.outcome.mute++;
     }

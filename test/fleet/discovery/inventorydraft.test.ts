@@ -1,5 +1,6 @@
 import t from "tap";
-import { type DiscoveredHost, formatInventoryDraft } from "../../../fleet/discovery/inventorydraft.js";
+import { formatInventoryDraft } from "../../../fleet/discovery/inventorydraft.js";
+import type { DiscoveredHost } from "../../../fleet/discovery/nodeentry.js";
 import type { Facts, Gpu } from "../../../fleet/facts.js";
 import { parseInventory } from "../../../fleet/inventory.js";
 import { parseSource } from "../../../schemas/parsesource.js";

@@ -25,6 +25,11 @@ const TABLE: [what: string, change: object, expected: object | undefined][] = [
   ["a GPU without an address", { gpus: [{ ...GPU, pci: "\u001b[2J" }, GPU, 7, null] }, { gpus: [{ pci: GPU.pci }] }],
   ["a negative age", { gpus: [{ ...GPU, age: -1 }] }, { gpus: [] }],
   ["figures that are none", { gpus: [{ ...GPU, watts: "98", celsius: null, busy: -3 }] }, { gpus: [{ used: 1 }] }],
+  [
+    "reasons that are none",
+    { gpus: [{ ...GPU, throttled: ["heat", "\u001b[2J", 7] }] },
+    { gpus: [{ throttled: ["heat"] }] },
+  ],
   ["a long problem", { problem: "x".repeat(1000) }, { problem: "x".repeat(300) }],
   ["memory without a size", { memory: { total: 8 } }, { load: 1.5 }],
 ];
@@ -37,7 +42,7 @@ for (const [what, change, expected] of TABLE)
 
 t.test("figures that are none are left out", async (t) => {
   const [gpu] = parseSample(line({ gpus: [{ ...GPU, watts: "98", celsius: null, busy: -3 }] }))!.gpus;
-  t.same(Object.keys(gpu!), ["pci", "age", "isAsleep", "used", "total", "mhz"]);
+  t.same(Object.keys(gpu!), ["pci", "age", "isAsleep", "used", "mhz", "total"]);
   t.equal(parseSample("Welcome to rig"), undefined);
   t.equal(parseSample(line({ gpus: Array(1000).fill(GPU) }))!.gpus.length, 64);
 });

@@ -10,7 +10,7 @@ import time
 import traceback
 from typing import Callable, List, Set, Tuple
 
-from . import binding, facts, faults, memory, needs, power, sharing, sieve, startup
+from . import binding, facts, faults, memory, needs, power, samples, sharing, sieve, startup
 from .machine import find_machine
 from .muster import Muster
 from .outcome import Failed, Skipped
@@ -26,7 +26,6 @@ CHECKS: List[Tuple[str, Callable[[Suite], str]]] = [
     ("binding-cupy", binding.check_cupy),
     ("startup", startup.check_startup),
     ("power", power.check_power),
-    ("samples", facts.check_samples),
     ("vram", needs.check_vram),
     ("model", needs.check_model),
     ("sharing", sharing.check_sharing),
@@ -37,6 +36,7 @@ CHECKS: List[Tuple[str, Callable[[Suite], str]]] = [
     ("holder", memory.check_holder),
     ("sieve-hits", sieve.check_exact),
     ("sieve-run", sieve.check_run),
+    ("samples", samples.check_samples),
     ("fault", faults.check_fault),
     ("speed", sieve.check_speed),
 ]

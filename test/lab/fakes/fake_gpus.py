@@ -53,12 +53,22 @@ def has_fault(name: str) -> bool:
 
 
 def cards(setup: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """The cards on the bus, each with its index, its address as the kernel spells it, and whether it is sick."""
+    """The cards on the bus, each with its index, its address as the kernel spells it, its performance level, and whether it is sick."""
+    places = [(index, "0000:%02x:00.0" % (3 + 3 * (setup.get("first", 0) + index))) for index in range(setup["count"])]
     return [
-        {"index": index, "address": "0000:%02x:00.0" % (3 + 3 * (setup.get("first", 0) + index)), "sick": index in setup.get("sick", [])}
-        for index in range(setup["count"])
+        {"index": index, "address": address, "sick": index in setup.get("sick", []), "level": read_level(address)}
+        for index, address in places
         if index not in setup.get("absent", [])
     ]
+
+
+def read_level(address: str) -> str:
+    """What an AMD card is set to."""
+    try:
+        with open("/sys/bus/pci/devices/" + address + "/power_dpm_force_performance_level") as file:
+            return file.read().strip()
+    except OSError:
+        return "auto"
 
 
 MARKET_NAME = "Navi 23 [Radeon RX 6600/6600 XT/6600M]"

@@ -66,6 +66,8 @@ t.test("what is left out, and what is said about it", async (t) => {
     ".muster-rates.json": "{}",
     "sub/.muster-rates.json.123": "",
     ".muster-drain.json": "{}",
+    ".muster-heal.json": "{}",
+    ".muster-heal.lock": "",
     "runs/.muster-73d4a180eaf6.log": "",
     ".git/config": "",
     "notes/__pycache__/m.cpython-311.pyc": "",

@@ -74,10 +74,14 @@ t.test("results and script results may be as long as what was asked for", async 
   });
   agent.send({ op: "start", id: "i", chunk: "c", slot: 0, spec, args: [] });
   agent.send({ op: "look", scripts: ["x"], seconds: 1 });
-  await emit(`{"ev":"done",${" ".repeat(150 << 10)}`);
-  t.same(ends, [], "150 KiB are accepted: two outputs and two logs of 20 KiB each in base64");
+  await emit(`{"ev":"done",${" ".repeat(662 << 10)}`);
+  t.same(
+    ends,
+    [],
+    "662 KiB are accepted: two outputs and two logs of 20 KiB each in base64, and 512 KiB of intermediate values",
+  );
   await emit(" ".repeat(20 << 10));
-  t.match(ends, [{ kind: "violation" }], "170 KiB are not");
+  t.match(ends, [{ kind: "violation" }], "682 KiB are not");
 });
 
 t.test("the result of a script may be long once", async (t) => {
@@ -194,7 +198,7 @@ t.test("fuzz: 100,000 hostile lines are rejected or are messages, and none is sl
 
 t.test("results that an earlier coordinator started may be as long as what the job declares", async (t) => {
   const file = (n: number) => ({ path: `out/${n}`, size: 1, sha256: "a".repeat(64), data: "x".repeat(16_000) });
-  const done = JSON.stringify({ ev: "done", outputs: Array.from({ length: 15 }, (_, n) => file(n)) });
+  const done = JSON.stringify({ ev: "done", outputs: Array.from({ length: 45 }, (_, n) => file(n)) });
   for (const [expected, isAccepted] of [
     [{ named: 0, found: false, state: false, inlineBytes: 0 }, false],
     [{ named: 20, found: false, state: false, inlineBytes: 16 << 10 }, true],

@@ -4,8 +4,12 @@ import type { Job } from "../../../../executor/job/job.js";
 import { AttemptStarter, type StartingAttachment } from "../../../../executor/run/node/attemptstarter.js";
 import type { NodeEvent } from "../../../../executor/run/node/nodeevent.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
+import type { Node } from "../../../../fleet/node.js";
 
 const JOB = {} as Job;
+const NODE = {
+  profile: { name: "rx6600", limits: { sample_size: { best: 450, max: 1000 }, depth: { best: 3 } } },
+} as unknown as Node;
 
 /** A starter, and an attachment where files arrive, or fail to, when `settle` is called. */
 function prepare() {
@@ -19,8 +23,9 @@ function prepare() {
       new Promise<void>((resolve, reject) => waiting.push((error) => (error ? reject(error) : resolve()))),
     sendStart: (_job, { id }) => void sent.push(id),
   };
-  const starter = new AttemptStarter(JOB, (event) => events.push(event));
-  const start = (id: string) => starter.start(attachment, { id, chunk: { spec: {} }, slot: 0 } as Attempt);
+  const starter = new AttemptStarter(JOB, NODE, (event) => events.push(event));
+  const start = (id: string, params?: Record<string, string | number>) =>
+    starter.start(attachment, { id, chunk: { spec: {}, params }, slot: 0 } as Attempt);
   const settle = async (error?: Error) => {
     for (const one of waiting.splice(0)) one(error);
     await nextTurn();
@@ -61,4 +66,20 @@ t.test("files that cannot be sent: the attempt fails, unless it was withdrawn", 
     failed.map(({ attempt, error }) => [attempt.id, (error as Error).message]),
     [["a", "the disk is full"]],
   );
+});
+
+t.test("a chunk with a parameter above the limit of the node's profile does not start", async (t) => {
+  const { sent, events, start, settle } = prepare();
+  start("a", { sample_size: 1000, depth: 9, name: "x" });
+  start("b", { sample_size: "1001" });
+  t.same(events, [], "not while the scheduler's instruction is performed");
+  await settle();
+  t.same(sent, ["a"]);
+  t.match(events, [
+    {
+      type: "startRefused",
+      attempt: { id: "b" },
+      reason: "not started: sample_size is 1001, and profile rx6600 has a limit of 1000",
+    },
+  ]);
 });

@@ -2,9 +2,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { tryLockFile } from "../../../../executor/run/record/filelock.js";
 import { Journal } from "../../../../executor/run/record/journal.js";
 import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
+import { tryLockFile } from "../../../../fleet/filelock.js";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-journal-"));
 t.teardown(() => rmSync(folder, { recursive: true }));

@@ -7,7 +7,7 @@ import { Journal, readEntries } from "../../../../executor/run/record/journal.js
 import type { JournalEntry } from "../../../../executor/run/record/journalentry.js";
 import { MusterError } from "../../../../schemas/errors.js";
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 const folder = mkdtempSync(join(tmpdir(), "muster-journal-fuzz-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
 

@@ -11,8 +11,8 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 
 const began = "2026-11-25T20:00:00.000Z";
 const open = (session: number, at = began): JournalEntry => ({ e: "open", session, pid: 1, host: "h", at });
-const line = (chunk: string, slot: number, seconds: number, output: unknown = null) =>
-  `${JSON.stringify({ chunk, node: "a", slot, attempt: 1, seconds, sha256: "", output })}\n`;
+const line = (chunk: string, slot: number, seconds: number, output: unknown = null, gpus?: number[]) =>
+  `${JSON.stringify({ chunk, node: "a", slot, gpus, attempt: 1, seconds, sha256: "", output })}\n`;
 
 /** A run directory with this journal (a `done` for each line is made to fit) and these results. */
 async function runWith(
@@ -62,6 +62,20 @@ t.test("times of groups, sessions one after another, results in any order", asyn
   ]);
   t.equal(seconds, 11);
   t.same(missing, []);
+});
+
+t.test("a chunk has the slots of its GPUs where it has several, and its own slot where it shares one", async (t) => {
+  const lines = [line("wide", 0, 4, null, [0, 1]), line("share", 5, 5, null, [1]), line("cpu", 4, 3)];
+  const path = await runWith("slots", lines, (done) => [open(1), ...done]);
+  const { executions } = await readRunHistory(path, 0);
+  t.same(
+    executions.map(({ chunk, slots }) => [chunk, slots]),
+    [
+      ["wide", [0, 1]],
+      ["share", [5]],
+      ["cpu", [4]],
+    ],
+  );
 });
 
 t.test("without known durations, the plan shows an order per slot, and says so", async (t) => {
@@ -130,4 +144,26 @@ t.test("when programs ran, what was stopped, and what ran when the coordinator w
   t.same((await readRunHistory(path, 0)).openAttempts, [], "of an earlier session");
   writeFileSync(join(path, "live.json"), "{");
   t.same((await readRunHistory(path, 0)).openAttempts, [], "damaged");
+});
+
+t.test("what GPUs used in all sessions, at the prices of the nodes, and GPUs that idled", async (t) => {
+  const pci = "0000:03:00.0";
+  const usage = [{ pci, samples: 2, seconds: 10, wattHours: 0.5, watts: { mean: 180, max: 200 } }];
+  const used = (chunk: string, more: object) =>
+    `${JSON.stringify({ chunk, node: "a", slot: 0, gpus: [0], cards: [{ pci }], ...more, attempt: 1, seconds: 10, sha256: "", output: null })}\n`;
+  const path = await runWith("usage", [used("x", { usage }), used("y", { usage }), used("z", {})], ([x, y, z]) => [
+    open(1),
+    { e: "node", at: 1, node: "a", state: "live", slots: [0], price: 0.2 },
+    { ...x!, at: 12, ended: 11 } as JournalEntry,
+    open(2, "2026-11-27T20:00:00.000Z"),
+    { e: "node", at: 1, node: "a", state: "live", slots: [0], price: 0.3 },
+    { e: "node", at: 2, node: "a", state: "silent", reason: "no answer" },
+    { e: "idle", at: 5, chunk: "y", node: "a", slot: 0, attempt: 1, pci, seconds: 120 },
+    { ...y!, at: 14, ended: 13 } as JournalEntry,
+    { ...z!, at: 24, ended: 23 } as JournalEntry,
+  ]);
+  const { usage: sums, idleEntries } = await readRunHistory(path, 0);
+  t.match(sums, { results: 2, wattHours: 1, seconds: 20, computedSeconds: 30, cost: 0.0003, unitsPerWattHour: 20 });
+  t.match(sums!.nodes, [{ node: "a", price: 0.3, cards: [{ pci, watts: { mean: 180, max: 200 } }] }]);
+  t.match(idleEntries, [{ at: 17, chunk: "y", pci, seconds: 120 }]);
 });

@@ -41,9 +41,9 @@ t.test("nodes that hang do not keep the results of others from coming in", async
     } as unknown as Job,
   );
   const hung = { root: "/", files: () => new Promise<never>(() => {}) };
-  for (let n = 0; n < 100; n++) void intake.fetchOutputs(attempt(`1-${n}`, "hung"), done(`1-${n}`, {}), hung);
+  for (let n = 0; n < 100; n++) void intake.fetchOutputs(attempt(`1-${n}`, "hung"), done(`1-${n}`, {}), hung, false);
   const live = { root: "/", files: () => Promise.reject(new Error("not asked")) };
-  const { outputs } = await intake.fetchOutputs(attempt("2-0", "live"), done("2-0", { data: "eA==" }), live);
+  const { outputs } = await intake.fetchOutputs(attempt("2-0", "live"), done("2-0", { data: "eA==" }), live, false);
   t.equal(outputs[0]?.sha256, sha256);
 });
 

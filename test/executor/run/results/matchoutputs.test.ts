@@ -15,7 +15,11 @@ function match(
 ) {
   const done = { outputs: outputs.map(([path, size = 1]) => ({ path, size, sha256 })), stdout };
   const limits = { output: 100, stdout: 50, files: 3 };
-  return matchOutputs({ outputs: [], ...spec } as ChunkSpec, done as unknown as DoneMessage, { limits, cwd });
+  return matchOutputs({ outputs: [], ...spec } as ChunkSpec, done as unknown as DoneMessage, {
+    limits,
+    cwd,
+    isPartial: false,
+  });
 }
 
 t.test("stdout comes first, then the named files, then those that were found, by name", async (t) => {

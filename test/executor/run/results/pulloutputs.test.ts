@@ -31,7 +31,7 @@ function done(...paths: string[]): DoneMessage {
 }
 
 function limited(bytes: number): OutputLimits {
-  return { limits: { output: bytes, stdout: bytes, files: 10 }, cwd: "." };
+  return { limits: { output: bytes, stdout: bytes, files: 10 }, cwd: ".", isPartial: false };
 }
 
 /** A node that sends these bytes, one after the other, whatever is asked for. */

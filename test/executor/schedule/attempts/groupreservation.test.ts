@@ -96,6 +96,22 @@ const TABLE: { what: string; tasks: Task[]; nodes: NodeGpus[]; busy: number; wai
     ...{ what: "pairs and triples of nodes with two kinds of GPU", nodes: [[1, 4], [3, 2], 4], busy: 0.85, wait: 500 },
     tasks: [...repeat(150, 1, (n) => 20 + (n % 3) * 10), ...repeat(15, 2, () => 45), ...repeat(8, 3, () => 45)],
   },
+  {
+    ...{ what: "chunks that are looked at before any slot is idle", nodes: [[3, 2], 4], busy: 0.7, wait: 3 },
+    tasks: [
+      [3, 1],
+      [2, 1],
+      [2, 2],
+      [3, 3],
+      [2, 2],
+      [1, 1],
+      [3, 4],
+      [1, 1],
+    ].map(([gpus, seconds]) => ({
+      gpus: gpus!,
+      seconds: seconds!,
+    })),
+  },
 ];
 
 for (const { what, tasks, nodes, busy, wait, isExpected } of TABLE)
@@ -114,6 +130,17 @@ for (const { what, tasks, nodes, busy, wait, isExpected } of TABLE)
     t.ok(share >= busy, `GPUs are busy ${share}`);
     t.ok(last <= wait, `chunks for ${widest} GPUs began by ${last} s`);
   });
+
+t.test("a node that becomes idle at once goes to the next chunk that needs all of it", async (t) => {
+  const tasks = [...repeat(9, 8, (n) => 20 + 7 * (n % 4)), ...repeat(60, 1, (n) => 10 + (n % 7) * 10)];
+  const all = play(tasks, [8, 8, 8], false);
+  const lastWide = Math.max(...all.filter(({ gpus }) => gpus === 8).map(({ start }) => start));
+  const firstNarrow = Math.min(...all.filter(({ gpus }) => gpus === 1).map(({ start }) => start));
+  t.ok(
+    firstNarrow >= lastWide,
+    `chunks for one GPU began at ${firstNarrow} s, the last one for eight at ${lastWide} s`,
+  );
+});
 
 t.test(
   "property: no slot has two chunks, every chunk runs, and chunks for several GPUs wait for a bounded time",

@@ -37,6 +37,11 @@ const TOO_LARGE: [what: string, job: string, place: string][] = [
   ["an argument", `${RANGE}args: [--sample-size, 1500]`, "5:23 --sample-size: 1500"],
   ["an argument with =", `${RANGE}args: [--sample_size=1500]`, "5:8 --sample_size: 1500"],
   [
+    "a parameter of a task",
+    `${TASKS}params: {sample_size: 1}\ntasks:\n  - {id: a, outputs: [a], params: {sample_size: 1500}}`,
+    "5:49 params.sample_size: 1500",
+  ],
+  [
     "an argument of a task",
     `${TASKS}tasks:\n  - {id: a, outputs: [a], args: [--sample-size, 99]}\n  - {id: b, outputs: [b], args: [--sample-size, 4000]}`,
     "5:49 --sample-size: 4000",

@@ -1,0 +1,77 @@
+import { closeSync, existsSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { MusterError } from "../../../schemas/errors.js";
+import { parseSource } from "../../../schemas/parsesource.js";
+import { readTextFile } from "../../../schemas/textfile.js";
+import type { Job } from "../../job/job.js";
+import { loadJob } from "../../job/loadjob.js";
+import { readFirstEntries } from "../record/journal.js";
+import type { JournalEntry } from "../record/journalentry.js";
+import { loadRecordedJob } from "../record/recordedjob.js";
+import { replayRun } from "../record/replay.js";
+import { resolveRunPath } from "../record/runlock.js";
+import type { RunQueue } from "./addtasks.js";
+import { QUEUE_FILE, type QueueRecord } from "./queuerecord.js";
+
+/** Whether a folder has a queue: of a run, or of one that is still to begin. */
+export function hasQueue(path: string): boolean {
+  return existsSync(join(path, QUEUE_FILE));
+}
+
+/**
+ * Returns the queue of the run directory `path`, whose run may still have to begin. Rejects with NO_QUEUE (65) where it is that of another
+ * kind of job, and as loadJob does.
+ */
+export async function openRunQueue(path: string): Promise<RunQueue> {
+  const header = readHeader(path);
+  if (header !== undefined) return requireQueue({ path, job: await loadRecordedJob(path, header, undefined) });
+  const file = readJobFile(path);
+  if (file === undefined)
+    throw new MusterError("NO_QUEUE", `${path} has no queue`, {
+      next: "Name the job file instead: muster add JOB.yaml TASKS makes its run directory.",
+    });
+  return requireQueue({ path, job: loadJob(file) });
+}
+
+/** Returns the queue of the run that `muster run FILE` begins or resumes. `out`: its `--out`, absolute. Rejects as openRunQueue does. */
+export async function openJobQueue(file: string, out: string | undefined): Promise<RunQueue> {
+  const job = loadJob(parseSource(file, readTextFile(file)));
+  const path = resolveRunPath(job, out, false);
+  return existsSync(path) && readHeader(path) !== undefined ? openRunQueue(path) : requireQueue({ path, job });
+}
+
+function requireQueue(queue: { path: string; job: Job }): RunQueue {
+  if (queue.job.queue !== undefined) return queue;
+  throw new MusterError("NO_QUEUE", `${queue.path}: a job of kind ${queue.job.kind} has no queue`, {
+    next: "Only a job with `kind: queue` takes tasks while it runs.",
+  });
+}
+
+/** Returns the first record of the journal of a run; undefined where it has not begun. Rejects with NO_QUEUE (65) for a pipeline. */
+function readHeader(path: string): Extract<JournalEntry, { e: "run" }> | undefined {
+  const file = join(path, "journal.ndjson");
+  if (!existsSync(file)) return undefined;
+  const [first] = readFirst(file);
+  if (first?.e === "run") return first as Extract<JournalEntry, { e: "run" }>;
+  if (first?.e === "pipeline")
+    throw new MusterError("NO_QUEUE", `${path} is the run of a pipeline`, { next: `Name a step: ${path}/STEP.` });
+  // A very long first record does not fit into what was read.
+  return replayRun(path).header;
+}
+
+function readFirst(file: string): { e: string }[] {
+  const fd = openSync(file, "r");
+  try {
+    return readFirstEntries(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Returns the job file that the queue of a run directory names; undefined where there is none. */
+function readJobFile(path: string): string | undefined {
+  const file = join(path, QUEUE_FILE);
+  if (!existsSync(file)) return undefined;
+  const [first] = readFirst(file) as unknown as QueueRecord[];
+  return first?.e === "queue" ? first.job : undefined;
+}

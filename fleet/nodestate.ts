@@ -1,0 +1,45 @@
+import type { Git, Lines, Modules, Mounts, PackageSources, Packages, Services, Templates } from "../schemas/types.js";
+
+export type WantedPackageSource = PackageSources[string];
+export type WantedPackage = Packages[string];
+export type WantedUnit = Services[string];
+export type WantedModule = Omit<Modules[string], "options"> & { options?: Readonly<Record<string, string>> };
+export type WantedMount = Mounts[string];
+export type WantedCheckout = Git[string];
+export type WantedLine = Lines[string][number];
+export type WantedTemplate = Templates[string];
+
+/** A value of templates: a text, or where a secret comes from. */
+export type TemplateValue =
+  | Readonly<{ kind: "text"; text: string }>
+  | Readonly<{ kind: "env"; name: string }>
+  | Readonly<{ kind: "file"; path: string }>
+  | Readonly<{ kind: "command"; argv: readonly string[] }>;
+
+/** The state that a node must be in, as the inventory declares it: each by name. Paths of local files are absolute. */
+export interface NodeState {
+  readonly packageSources: Readonly<Record<string, WantedPackageSource>>;
+  readonly packages: Readonly<Record<string, WantedPackage>>;
+  readonly services: Readonly<Record<string, WantedUnit>>;
+  /** Members by group. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly modules: Readonly<Record<string, WantedModule>>;
+  readonly mounts: Readonly<Record<string, WantedMount>>;
+  readonly git: Readonly<Record<string, WantedCheckout>>;
+  readonly lines: Readonly<Record<string, readonly WantedLine[]>>;
+  readonly templates: Readonly<Record<string, WantedTemplate>>;
+  readonly values: Readonly<Record<string, TemplateValue>>;
+}
+
+export const NO_STATE: NodeState = {
+  packageSources: {},
+  packages: {},
+  services: {},
+  groups: {},
+  modules: {},
+  mounts: {},
+  git: {},
+  lines: {},
+  templates: {},
+  values: {},
+};

@@ -1,0 +1,125 @@
+import { resolve } from "node:path";
+import { addListener } from "../executor/run/addlistener.js";
+import { findNodeRefusal } from "../executor/schedule/slots/nodeslots.js";
+import { matchesAnyPattern } from "../fleet/inventory.js";
+import { formatLockWait } from "../launch/admissioncheck.js";
+import { launchJob } from "../launch/launchjob.js";
+import { type LaunchSettings, type LoadedJob, loadForLaunch } from "../launch/loadforlaunch.js";
+import { RunResults } from "../launch/runresults.js";
+import { judgeRun } from "../launch/runverdict.js";
+import { UsageError } from "../schemas/errors.js";
+import { createObjectSource } from "../schemas/objectsource.js";
+import { readSource } from "../schemas/parsesource.js";
+import { explainSystemError } from "../schemas/systemerror.js";
+import type { JobFile } from "../schemas/types.js";
+import { observeProgress, type RunProgressEvent } from "./progressevent.js";
+import { type FinishedRun, Run } from "./runhandle.js";
+
+/** How `run` runs a job. Relative paths start from the current folder. */
+export interface RunSettings {
+  /** The inventory, or `local` for this machine alone. Default: as `muster run` finds it. */
+  inventory?: string;
+  /** The nodes to use: names, tags or globs of the inventory. Default: all. */
+  nodes?: readonly string[];
+  /** How many nodes to use at most: the first of those that may run the job. Default: all. */
+  maxNodes?: number;
+  /** The run directory. Default: `runs/NAME` in the folder of the job. */
+  out?: string;
+  /** Where relative paths in a job object start. Default: the current folder. */
+  folder?: string;
+  /** Start a new run beside an older one, instead of resuming that. */
+  fresh?: boolean;
+  /** Stop the agents of another copy of the run directory, and continue under a new run id. */
+  adopt?: boolean;
+  /** Apply the playbooks that the job needs on nodes that have drifted. */
+  provision?: boolean;
+  /** Values for `params`, or other keys of the job, as `--set` takes them. */
+  set?: Readonly<Record<string, string>>;
+  /** The folder that results are published in. */
+  results?: string;
+  /** Files there may be replaced. */
+  overwrite?: boolean;
+  /** Interrupts the run as Ctrl-C does: running chunks continue on their nodes, and the next run of the job collects them. */
+  signal?: AbortSignal;
+  /** Is told what happens beside results. It cannot disturb the run: where it throws or rejects, `finished` rejects with that at the end. */
+  onEvent?: (event: RunProgressEvent) => unknown;
+}
+
+/**
+ * Runs a job, or resumes it where its run directory exists. `job`: the path of a job file, or an object as such a file would hold it. Resolves
+ * when the run has begun. Rejects with a MusterError where it cannot: InvalidFileError with every problem of the job and its places, UsageError,
+ * OTHER_RUN or HELD for a run directory that another job or process has, NO_NODE.
+ */
+export async function run<Output = unknown>(job: JobFile | string, settings: RunSettings = {}): Promise<Run<Output>> {
+  try {
+    const loaded = limitNodes(
+      await loadForLaunch(() => createSource(job, settings), resolveSettings(settings)),
+      settings,
+    );
+    return await start<Output>(loaded, settings);
+  } catch (error) {
+    throw explainSystemError(error);
+  }
+}
+
+async function start<Output>(loaded: LoadedJob, settings: RunSettings): Promise<Run<Output>> {
+  const { signal, onEvent, out, fresh, adopt, provision } = settings;
+  const results = new RunResults(loaded.job);
+  let listenerFailure: { readonly error: unknown } | undefined;
+  const progress = observeProgress(onEvent, (error) => {
+    listenerFailure ??= { error };
+  });
+  const leaving = new AbortController();
+  let begin: (path: string) => void = () => {};
+  const began = new Promise<string>((resolve) => {
+    begin = resolve;
+  });
+  const launched = launchJob(loaded, {
+    out: out === undefined ? undefined : resolve(out),
+    fresh: fresh === true,
+    adopt: adopt === true,
+    provision: provision === true,
+    stopSignal: signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]),
+    observer: addListener(results.observe(progress), { runStarted: (_, path) => begin(path) }),
+    onWait: (node) => progress.notice(formatLockWait(node)),
+  });
+  const finished = launched.then(
+    ({ summary, wasComplete }): FinishedRun => {
+      results.end(summary.directory);
+      if (listenerFailure !== undefined) throw listenerFailure.error;
+      return { ...judgeRun(summary), summary, wasComplete };
+    },
+    (error: unknown) => {
+      results.end(undefined);
+      throw explainSystemError(error);
+    },
+  );
+  const directory = await Promise.race([began, finished.then(({ summary }) => summary.directory)]);
+  return new Run<Output>({ directory, notes: loaded.notes, results, finished, interrupt: () => leaving.abort() });
+}
+
+function createSource(job: JobFile | string, { folder = "." }: RunSettings) {
+  return typeof job === "string" ? readSource(resolve(job)) : createObjectSource(job, resolve(folder));
+}
+
+function resolveSettings({ inventory, nodes, set, results, overwrite, out, fresh }: RunSettings): LaunchSettings {
+  return {
+    inventory,
+    limit: nodes?.join(","),
+    set: { ...set },
+    results: results === undefined ? undefined : resolve(results),
+    overwrite,
+    out: out === undefined ? undefined : resolve(out),
+    fresh: fresh === true,
+  };
+}
+
+function limitNodes(loaded: LoadedJob, { maxNodes }: RunSettings): LoadedJob {
+  if (maxNodes === undefined) return loaded;
+  if (!Number.isInteger(maxNodes) || maxNodes < 1)
+    throw new UsageError(`maxNodes: ${maxNodes}: it must be a whole number of at least 1`);
+  const { nodes, job } = loaded;
+  const able = nodes.filter((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined);
+  // Without any, the error says why none of them may run it.
+  return able.length === 0 ? loaded : { ...loaded, nodes: able.slice(0, maxNodes) };
+}
