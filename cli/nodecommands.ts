@@ -25,6 +25,10 @@ function addProvision(muster: Command, setResult: SetResult): void {
       "--reboot-wait <time>",
       "with --reboot: wait so long for chunks, then for the node to return (default: 10m)",
     )
+    .option(
+      "--idle-wait <time>",
+      "wait so long for chunks where a change needs an idle node, e.g. a new driver (default: 10m)",
+    )
     .option("--heal", "first heal nodes that stay away or have sick GPUs, as `heal` of the inventory says")
     .option("--plan", "with --heal: only show what would be healed")
     .option("--metrics <file>", "with --heal: write metrics for Prometheus (textfile collector of node_exporter)")
@@ -37,6 +41,7 @@ function addProvision(muster: Command, setResult: SetResult): void {
           "muster provision ramdisk --limit rigs --if-rebooted",
           "muster provision rocm-env kernel-params",
           "muster provision packages --serial 1",
+          "muster provision rocm --limit rigs --serial 1 --reboot",
           "muster provision kernel-params --limit rigs --reboot",
           "muster provision --heal --plan",
         ],

@@ -3,6 +3,7 @@ import type { RolloutSettings } from "../playbooks/engine/rollout.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { parseUnitPart } from "../schemas/quantity.js";
+import { createIdleWaits } from "./idlewaits.js";
 import { exitStatusOfReports, loadRequestedPlaybooks, reportOnNodes } from "./playbooks.js";
 import { createProvisioning, type ProvisionOptions, readSerial, skipUnlessRebooted } from "./provisionoptions.js";
 
@@ -18,9 +19,11 @@ export async function provision(names: string[], options: ProvisionOptions, writ
   const rollout = readRollout(options, nodes.length);
   if (options.reboot)
     return (await import("./provisionreboot.js")).provisionAndReboot(playbooks, inventory, rollout, options, writers);
-  const provisioning = createProvisioning(playbooks, inventory, options, writers);
+  const idleWaits = createIdleWaits(inventory, options, writers);
+  const provisioning = createProvisioning(playbooks, inventory, options, writers, idleWaits);
   const work = skipUnlessRebooted(provisioning, playbooks, options, writers);
-  return exitStatusOfReports(await reportOnNodes(nodes, work, options, writers, { rollout }), 3);
+  const reports = await reportOnNodes(nodes, work, options, writers, { rollout });
+  return idleWaits.close() ?? exitStatusOfReports(reports, 3);
 }
 
 /** Throws UsageError for a wrong `--serial` or `--max-fail`. undefined = all nodes at once. */

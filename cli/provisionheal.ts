@@ -13,6 +13,7 @@ import { formatHealDecision, formatHealPlan, formatHealStep } from "../report/he
 import { buildHealMetrics } from "../report/prometheus.js";
 import type { Writers } from "../report/writers.js";
 import { formatJson } from "../schemas/escape.js";
+import { createIdleWaits } from "./idlewaits.js";
 import { handleInterrupt } from "./interrupt.js";
 import { writeMetrics } from "./metricsfile.js";
 import { exitStatusOfReports, loadRequestedPlaybooks, reportOnNodes } from "./playbooks.js";
@@ -53,14 +54,11 @@ export async function provisionAndHeal(
   }
   // Healing has begun and ended drains.
   const current = selectNodes(loadInventory(inventory.file), options.limit);
-  const work = skipUnlessRebooted(
-    createProvisioning(playbooks, inventory, options, writers),
-    playbooks,
-    options,
-    writers,
-  );
+  const idleWaits = createIdleWaits(inventory, options, writers);
+  const provisioning = createProvisioning(playbooks, inventory, options, writers, idleWaits);
+  const work = skipUnlessRebooted(provisioning, playbooks, options, writers);
   const reports = await reportOnNodes(current, work, options, writers, document);
-  return exitStatusOfReports(reports, 3) || (isFine ? 0 : 3);
+  return idleWaits.close() ?? (exitStatusOfReports(reports, 3) || (isFine ? 0 : 3));
 }
 
 /** Returns what looks at nodes, and says meanwhile which ones it waits for. */

@@ -13,6 +13,7 @@ import {
 } from "../playbooks/engine/provisionnode.js";
 import { confirmInspection } from "../playbooks/engine/rollout.js";
 import type { Writers } from "../report/writers.js";
+import type { IdleWaits } from "./idlewaits.js";
 import { parseDurationOption } from "./options.js";
 import type { DriftReportOptions } from "./playbooks.js";
 
@@ -28,6 +29,7 @@ export interface ProvisionOptions extends DriftReportOptions {
   reboot?: boolean;
   /** Only with `reboot`. */
   rebootWait?: string;
+  idleWait?: string;
   heal?: boolean;
   /** Only with `heal`. */
   plan?: boolean;
@@ -44,14 +46,21 @@ export function createProvisioning(
   inventory: Inventory,
   options: ProvisionOptions,
   writers: Writers,
+  idleWaits: IdleWaits,
   rule: RebootRule = "continue",
 ): (connection: Connection) => Promise<NodeInspection> {
   const waitSeconds = readLockWait(options);
   return async (connection) => {
-    const settings = { onWait: createWaitNotice(connection.node, waitSeconds, options, writers), waitSeconds, rule };
-    const provisioned = await provisionNode(connection, undefined, playbooks, inventory, settings);
-    if (readSerial(options) === undefined) return provisioned;
-    return confirmInspection(provisioned, await verifyNode(connection, undefined, playbooks, inventory));
+    const { node } = connection;
+    const onWait = createWaitNotice(node, waitSeconds, options, writers);
+    try {
+      const settings = { onWait, waitSeconds, rule, awaitIdle: idleWaits.forNode(connection) };
+      const provisioned = await provisionNode(connection, undefined, playbooks, inventory, settings);
+      if (readSerial(options) === undefined) return provisioned;
+      return confirmInspection(provisioned, await verifyNode(connection, undefined, playbooks, inventory));
+    } finally {
+      await idleWaits.end(node);
+    }
   };
 }
 

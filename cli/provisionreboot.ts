@@ -9,6 +9,7 @@ import type { RolloutSettings } from "../playbooks/engine/rollout.js";
 import { formatHealStep } from "../report/healtext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
+import { createIdleWaits } from "./idlewaits.js";
 import { handleInterrupt } from "./interrupt.js";
 import { parseDurationOption } from "./options.js";
 import { exitStatusOfReports, reportOnNodes } from "./playbooks.js";
@@ -40,7 +41,8 @@ export async function provisionAndReboot(
     },
     stop: interrupt.signal,
   };
-  const pass = createProvisioning(playbooks, inventory, options, writers, "reboot first");
+  const idleWaits = createIdleWaits(inventory, options, writers);
+  const pass = createProvisioning(playbooks, inventory, options, writers, idleWaits, "reboot first");
   const work = skipUnlessRebooted(
     (connection) => provisionWithReboots(connection, pass, tools),
     playbooks,
@@ -54,6 +56,7 @@ export async function provisionAndReboot(
     const reports = await reportOnNodes(nodes, unlessStopped, options, writers, { rollout });
     return interrupt.exitStatus() ?? exitStatusOfReports(reports, 3);
   } finally {
+    idleWaits.close();
     interrupt.release();
   }
 }

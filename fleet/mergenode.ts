@@ -26,6 +26,7 @@ import { mergeNodeState } from "./mergestate.js";
 import type { Node } from "./node.js";
 import { NO_STATE } from "./nodestate.js";
 import { findSettingsProblems } from "./settingsproblems.js";
+import { findRocmProblems } from "./wanteddrivers.js";
 
 const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";
@@ -78,7 +79,7 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     ...findSharingProblem(source, layers),
     ...findSettingsProblems(source, layers, pick("vendor") ?? "none"),
   ];
-  problems.push(...(several?.problems ?? ownProblems()));
+  problems.push(...(several?.problems ?? ownProblems()), ...findRocmProblems(source, layers));
   if (problems.length > 0) return problems;
   const connection = own.connection ?? "ssh";
   return {

@@ -4,6 +4,7 @@ import type { Source } from "../schemas/source.js";
 import type { Groups, Modules, PackageSources, Services, Templates, Values } from "../schemas/types.js";
 import type { InventoryLayer } from "./mergeprofile.js";
 import type { NodeState, TemplateValue } from "./nodestate.js";
+import { mergeNvidia, mergeRocm } from "./wanteddrivers.js";
 
 /** Merges what the layers say of the state of a node: of each name, the last layer counts. `folder`: where local paths start from. */
 export function mergeNodeState(source: Source, folder: string, layers: readonly InventoryLayer[]): NodeState {
@@ -39,6 +40,8 @@ export function mergeNodeState(source: Source, folder: string, layers: readonly 
     values: merge<Values[string]>("values", (one, { path }, name) =>
       readValue(one, folder, () => source.text([...path, "values", name])),
     ),
+    rocm: mergeRocm(source, folder, layers),
+    nvidia: mergeNvidia(source, layers),
   };
 }
 

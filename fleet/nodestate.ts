@@ -1,4 +1,5 @@
 import type { Git, Lines, Modules, Mounts, PackageSources, Packages, Services, Templates } from "../schemas/types.js";
+import type { WantedNvidia, WantedRocm } from "./wanteddrivers.js";
 
 export type WantedPackageSource = PackageSources[string];
 export type WantedPackage = Packages[string];
@@ -29,6 +30,8 @@ export interface NodeState {
   readonly lines: Readonly<Record<string, readonly WantedLine[]>>;
   readonly templates: Readonly<Record<string, WantedTemplate>>;
   readonly values: Readonly<Record<string, TemplateValue>>;
+  readonly rocm: WantedRocm;
+  readonly nvidia: WantedNvidia;
 }
 
 export const NO_STATE: NodeState = {
@@ -42,4 +45,6 @@ export const NO_STATE: NodeState = {
   lines: {},
   templates: {},
   values: {},
+  rocm: { packages: [], hold: true },
+  nvidia: { packages: [], hold: true },
 };

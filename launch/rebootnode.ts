@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Dialer } from "../fleet/connect.js";
 import type { Connection } from "../fleet/connection.js";
 import { drainsFilePath, readDrains } from "../fleet/drains.js";
@@ -10,12 +9,8 @@ import { reboot } from "../fleet/healing/reboot.js";
 import { findMachine } from "../fleet/healing/thismachine.js";
 import type { Node } from "../fleet/node.js";
 import { MusterError } from "../schemas/errors.js";
+import { awaitUnused } from "./awaitunused.js";
 
-/** Runs learn of a drain within a second. */
-const DRAIN_SEEN_MS = 1500;
-const LOOK_MS = 2000;
-/** Between two chunks of a run, there is none for a moment. */
-const IDLE_LOOKS = 2;
 /** The drains of this file begin so. */
 const DRAIN_REASON = "provision --reboot";
 const UNHELPED_REASON = `${DRAIN_REASON} did not help`;
@@ -49,7 +44,8 @@ export async function rebootNode(
   await drainForHealing(node, `${DRAIN_REASON}: ${resources.join(", ")}`, tools);
   tools.report(node, `drained to reboot it: ${resources.join(", ")}`);
   try {
-    const users = await awaitWorkers(connection, tools);
+    const onUsed = (users: string) => tools.report(node, `is not rebooted yet: ${users}`);
+    const users = await awaitUnused(() => findWorkers(connection), { ...tools, onUsed });
     if (users.length > 0) return await release(node, users.join("; "), tools);
     await reboot(connection);
   } catch (error) {
@@ -85,22 +81,6 @@ export function isUnhelped(node: Node, { inventory }: Pick<RebootTools, "invento
 async function release(node: Node, refusal: string, tools: RebootTools): Promise<{ refusal: string }> {
   await endRebootDrain(node, tools);
   return { refusal };
-}
-
-/** Waits until nobody would lose work, in several looks; returns who still would after `waitSeconds`. */
-async function awaitWorkers(connection: Connection, { waitSeconds, report, stop }: RebootTools): Promise<string[]> {
-  await sleep(DRAIN_SEEN_MS, undefined, { signal: stop });
-  const deadlineMs = performance.now() + waitSeconds * 1000;
-  let said = "";
-  for (let idle = 0; ; ) {
-    const users = await findWorkers(connection);
-    idle = users.length === 0 ? idle + 1 : 0;
-    if (idle >= IDLE_LOOKS || (users.length > 0 && performance.now() > deadlineMs)) return users;
-    const text = users.join("; ");
-    if (text !== "" && text !== said) report(connection.node, `is not rebooted yet: ${text}`);
-    said = text;
-    await sleep(LOOK_MS, undefined, { signal: stop });
-  }
 }
 
 async function awaitBoot(node: Node, boot: string | undefined, tools: RebootTools): Promise<Connection> {

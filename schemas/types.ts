@@ -194,6 +194,8 @@ export type Node = {
   lines?: Lines;
   templates?: Templates;
   values?: Values;
+  rocm?: Rocm;
+  nvidia?: Nvidia;
 } | null;
 
 /**
@@ -241,6 +243,8 @@ export interface InventoryFile {
     lines?: Lines;
     templates?: Templates;
     values?: Values;
+    rocm?: Rocm;
+    nvidia?: Nvidia;
   };
   /**
    * Kinds of GPU, by name.
@@ -293,6 +297,8 @@ export interface InventoryFile {
       lines?: Lines;
       templates?: Templates;
       values?: Values;
+      rocm?: Rocm;
+      nvidia?: Nvidia;
     };
   };
   /**
@@ -467,7 +473,7 @@ export interface PackageSources {
    */
   [k: string]: {
     /**
-     * Where it is: `https://repo.radeon.com/rocm/apt/6.0`.
+     * Where it is: `https://download.docker.com/linux/debian`.
      */
     uri: string;
     /**
@@ -715,6 +721,68 @@ export interface Values {
          */
         command?: string[];
       };
+}
+/**
+ * The ROCm that the playbook `rocm` keeps on nodes with AMD GPUs: a release of AMD's repository, or what is installed there.
+ */
+export interface Rocm {
+  /**
+   * A release, `6.4.3`: its packages are installed from AMD's repository. Default: what is installed stays, and must work.
+   */
+  release?: string | number;
+  /**
+   * Packages of the release. Default: `[rocm]`.
+   *
+   * @minItems 1
+   */
+  packages?: string[];
+  /**
+   * A release of the kernel driver amdgpu-dkms, `6.4.3` or `30.10`. Default: the driver of the kernel.
+   */
+  driver?: string | number;
+  /**
+   * The suite of AMD's repository: `jammy` or `noble`, also on Debian.
+   */
+  suite?: string;
+  /**
+   * The file with AMD's public signing key (https://repo.radeon.com/rocm/rocm.gpg.key), relative to the inventory.
+   */
+  key?: string;
+  /**
+   * The fingerprint that the key must have. Default: AMD's.
+   */
+  fingerprint?: string;
+  /**
+   * Where the repositories are, e.g. a mirror. Default: `https://repo.radeon.com`.
+   */
+  repository?: string;
+  /**
+   * Whether `apt upgrade` must leave the packages alone. Default: true.
+   */
+  hold?: boolean;
+}
+/**
+ * The driver that the playbook `nvidia` keeps on nodes with NVIDIA GPUs.
+ */
+export interface Nvidia {
+  /**
+   * A branch of the driver, `550`. Default: what is installed stays, and must work.
+   */
+  driver?: number | string;
+  /**
+   * The packages that bring it. Default: `nvidia-driver-BRANCH`, as Ubuntu calls it; none without `driver`.
+   *
+   * @minItems 1
+   */
+  packages?: string[];
+  /**
+   * Whether `apt upgrade` must leave the packages alone: a library that is newer than the loaded driver refuses to work. Default: true.
+   */
+  hold?: boolean;
+  /**
+   * Whether nvidia-persistenced runs, which keeps the driver loaded between chunks. Default: as it is.
+   */
+  persistence?: boolean;
 }
 /**
  * The clocks of each GPU. Merged key by key: profile, node.

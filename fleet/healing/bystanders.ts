@@ -34,6 +34,12 @@ export async function findWorkers(connection: Connection): Promise<string[]> {
   return describeBystanders({ ...others, runs: runs.filter((name) => !idle.includes(name)) });
 }
 
+/** Returns what computes on the node: runs that have chunks there, other programs on its GPUs. Rejects as `listBystanders` does. */
+export async function findComputations(connection: Connection): Promise<string[]> {
+  const { runs, idle, gpu } = await listBystanders(connection, []);
+  return [...describeRuns(runs.filter((name) => !idle.includes(name))), ...describeGpuPrograms(gpu)];
+}
+
 /** Pure: says who uses a node, a sentence each. */
 export function describeBystanders({ runs, users, gpu, provisions }: Omit<Bystanders, "idle">): string[] {
   return [

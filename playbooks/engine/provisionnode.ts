@@ -7,7 +7,7 @@ import { acquireNodeLock } from "./nodelock.js";
 import { placeFile, placeFolder } from "./placefile.js";
 import { type NamedPlaybook, planResources } from "./planresources.js";
 import { reconcile } from "./reconcile.js";
-import type { ObservedVerdict } from "./reconcileresource.js";
+import type { AwaitIdle, ObservedVerdict } from "./reconcileresource.js";
 import { createRemoteShell } from "./remoteshell.js";
 import type { ChangeContext, PlaybookContext, Verdict } from "./resource.js";
 import { runProbe } from "./runprobes.js";
@@ -36,11 +36,15 @@ export async function verifyNode(
   return toInspection(await reconcile(connection, plan, undefined));
 }
 
-/** How a node is provisioned. `onWait`: called once where another provision holds its lock, which is waited for up to `waitSeconds`. */
+/**
+ * How a node is provisioned. `onWait`: called once where another provision holds its lock, which is waited for up to `waitSeconds`. `awaitIdle`:
+ * by default, one look.
+ */
 export interface ProvisionSettings {
   onWait: () => void;
   waitSeconds?: number;
   rule?: RebootRule;
+  awaitIdle?: AwaitIdle;
 }
 
 /**
@@ -52,12 +56,12 @@ export async function provisionNode(
   facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
-  { onWait, waitSeconds = LOCK_WAIT_SECONDS, rule }: ProvisionSettings,
+  { onWait, waitSeconds = LOCK_WAIT_SECONDS, rule, awaitIdle }: ProvisionSettings,
 ): Promise<NodeInspection> {
   const held = await acquireNodeLock(connection, waitSeconds, onWait);
   try {
     const plan = await planResources(createPlaybookContext(connection, inventory, facts), playbooks);
-    const judged = await reconcile(connection, plan, createChangeContext(connection), rule);
+    const judged = await reconcile(connection, plan, createChangeContext(connection), rule, awaitIdle);
     const succeeded = playbooks.filter(({ name }) => judged.every((one) => one.playbook !== name || isInSync(one)));
     if (succeeded.length > 0) await held.record(succeeded.map(({ name }) => name));
     return toInspection(judged);

@@ -1,8 +1,10 @@
 import type { Connection } from "../../fleet/connection.js";
+import { findComputations } from "../../fleet/healing/bystanders.js";
 import { findPlaybookBlocker, type RebootRule } from "./blockplaybook.js";
 import { HandlerMarks, handlerMarksProbe } from "./handlermarks.js";
 import type { PlaybookPlan } from "./planresources.js";
 import {
+  type AwaitIdle,
   createFailedVerdict,
   type ObservedVerdict,
   type Reconciliation,
@@ -17,13 +19,14 @@ type Answers = ReadonlyMap<Resource, ProbeResult>;
 /**
  * Reconciles the playbooks of a node in order: probes every resource, compares it and, if `context` is given, changes it; at the end of a playbook,
  * runs its handlers that are due. Without `context` (verify) the same path ends before the change. The failure of a resource is its verdict, and
- * stops only what depends on it. Rejects with a MusterError only if the node does not answer.
+ * stops only what depends on it. `awaitIdle`: by default, one look. Rejects with a MusterError only if the node does not answer.
  */
 export async function reconcile(
   connection: Connection,
   plans: readonly PlaybookPlan[],
   context: ChangeContext | undefined,
   rule: RebootRule = "continue",
+  awaitIdle: AwaitIdle = () => findComputations(connection),
 ): Promise<ObservedVerdict[]> {
   const resources = plans.flatMap((plan) => plan.resources);
   const hasHandlers = plans.some(({ handlers }) => Object.keys(handlers).length > 0);
@@ -36,7 +39,7 @@ export async function reconcile(
   const answers = new Map(resources.map((resource, index) => [resource, results[index]!]));
   const marked = hasHandlers ? results.at(-1)! : undefined;
   const marks = new HandlerMarks(workdir, marked !== undefined && "have" in marked ? marked.have : undefined);
-  const work: Reconciliation = { connection, context, marks, known: new Map() };
+  const work: Reconciliation = { connection, context, marks, awaitIdle, known: new Map() };
   const verdicts = new Map<PlaybookPlan, ObservedVerdict[]>();
   for (const plan of plans) {
     const soFar = [...verdicts.values()].flat();

@@ -10,12 +10,16 @@ import { type ProbeResult, runProbes } from "./runprobes.js";
 /** A verdict, and the last answer of the node, for the fingerprint. */
 export type ObservedVerdict = Verdict & { have?: unknown };
 
+/** Waits until nothing computes on a node, so that a resource may change. Resolves with what still does, a sentence each. */
+export type AwaitIdle = (resource: string) => Promise<readonly string[]>;
+
 /** What the work on one node has in common. */
 export interface Reconciliation {
   connection: Connection;
   /** The means of changes; undefined: nothing is changed (verify). */
   context: ChangeContext | undefined;
   marks: HandlerMarks;
+  awaitIdle: AwaitIdle;
   /** The verdicts so far, by resource. */
   known: Map<string, ObservedVerdict>;
 }
@@ -34,7 +38,7 @@ export async function reconcileResource(
   const blocker = findBlocker(resource, work);
   if (blocker !== undefined)
     return { ...base, state: "blocked", differences: [], notes: [], reason: `${blocker} is not in sync` };
-  const first = compareResource(playbook, resource, answer);
+  const first = compareResource(playbook, resource, await refreshAnswer(resource, answer, work));
   if ("error" in first) return createFailedVerdict(playbook, resource.name, first.error);
   if (first.differences.length === 0)
     return { ...base, state: "ok", differences: [], notes: first.notes, have: first.have };
@@ -42,6 +46,8 @@ export async function reconcileResource(
   if (context === undefined || resource.change === undefined)
     return createDriftVerdict(playbook, resource, first, work);
   try {
+    const users = resource.idle ? await work.awaitIdle(resource.name) : [];
+    if (users.length > 0) return createBusyVerdict(playbook, resource.name, first, users);
     return await applyChange(playbook, resource, context, work);
   } catch (error) {
     return {
@@ -64,6 +70,28 @@ export function createFailedVerdict(
 export function toChangeError(playbook: string, error: unknown): MusterError {
   const message = formatCommandFailure(error);
   return message === undefined ? toPlaybookError(playbook, error) : new MusterError("COMMAND", message);
+}
+
+/** Probes a resource again where one that it comes after has changed since. */
+async function refreshAnswer(
+  resource: Resource,
+  answer: ProbeResult,
+  { connection, known }: Reconciliation,
+): Promise<ProbeResult> {
+  if (!(resource.after ?? []).some((name) => known.get(name)?.state === "changed")) return answer;
+  const [fresh] = await runProbes(connection, [resource.probe]);
+  return fresh!;
+}
+
+function createBusyVerdict(
+  playbook: string,
+  resource: string,
+  { differences, notes }: Exclude<Comparison, { error: MusterError }>,
+  users: readonly string[],
+): ObservedVerdict {
+  const reason = `it is only changed while nothing computes on the node: ${users.join("; ")}`;
+  const next = "Run this again when that is over, or with a longer --idle-wait.";
+  return { playbook, resource, state: "blocked", differences, notes, reason, next };
 }
 
 /** Probes the resource again right before the change, and after it to verify the change. */

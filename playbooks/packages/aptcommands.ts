@@ -19,7 +19,7 @@ export function aptInstallCommand(changes: readonly PackageChange[]): string[] {
   return [
     ...[...ENVIRONMENT, "apt-get", ...OPTIONS],
     ...(pinned.length > 0 ? ["--allow-downgrades"] : []),
-    ...(acting.some(({ ownsHold }) => ownsHold) ? ["--allow-change-held-packages"] : []),
+    ...(acting.some(({ wantedHold }) => wantedHold !== undefined) ? ["--allow-change-held-packages"] : []),
     "install",
     ...acting.map(({ name, action }) => {
       if (action?.kind === "remove") return `${name}-`;
@@ -41,7 +41,7 @@ export function aptUpdateCommand(): string[] {
 /** Returns the argvs that hold packages, or no longer do. */
 export function aptHoldCommands(changes: readonly PackageChange[]): string[][] {
   return [true, false].flatMap((hold) => {
-    const names = changes.filter((one) => one.hold === hold).map(({ name }) => name);
+    const names = changes.filter(({ setsHold, wantedHold }) => setsHold && wantedHold === hold).map(({ name }) => name);
     return names.length === 0 ? [] : [[...ENVIRONMENT, "apt-mark", hold ? "hold" : "unhold", ...names]];
   });
 }
@@ -61,7 +61,9 @@ export function listHeldChanges(
   changes: readonly PackageChange[],
   holds: ReadonlySet<string>,
 ): string[] {
-  const owned = new Set(changes.filter(({ ownsHold }) => ownsHold).map(({ name }) => name.split(":")[0]));
+  const owned = new Set(
+    changes.filter(({ wantedHold }) => wantedHold !== undefined).map(({ name }) => name.split(":")[0]),
+  );
   const changed = [...simulation.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!.split(":")[0]!);
   return [...new Set(changed)].filter((name) => holds.has(name) && !owned.has(name));
 }

@@ -19,7 +19,7 @@ export async function installPython(connection: Connection, access: RootAccess, 
     have: "absent",
     want: "present",
     action: { kind: "install" },
-    ownsHold: false,
+    setsHold: false,
   } as const;
   if (manager === "dnf") {
     const done = await run(["env", "LC_ALL=C.UTF-8", "dnf", "-y", "-q", "install", "python3"]);

@@ -64,10 +64,10 @@ export interface PackageChange {
   readonly want: string;
   /** undefined = its presence and version are right. */
   readonly action?: Readonly<{ kind: "install"; version?: string }> | Readonly<{ kind: "remove" }>;
-  /** undefined = its hold is right, or none of our concern. */
-  readonly hold?: boolean;
-  /** Whether the inventory says that the package is held, so that its version may change although it is. */
-  readonly ownsHold: boolean;
+  /** What the inventory says of its hold; undefined = nothing, so that its version must not change while it is held. */
+  readonly wantedHold?: boolean;
+  /** Whether its hold must be set or ended: it differs, or apt ends it with a change of its version. */
+  readonly setsHold: boolean;
 }
 
 /** Pure: lists the packages that differ from what is wanted. */
@@ -83,26 +83,27 @@ function findChange(name: string, want: WantedPackage, state: PackageState): Pac
   const broken = state.broken.get(name);
   const have = broken ?? version ?? "absent";
   if (want === "absent")
-    return have === "absent" ? undefined : { name, have, want, action: { kind: "remove" }, ownsHold: false };
-  const wantedVersion = want === "present" ? undefined : want.version;
+    return have === "absent" ? undefined : { name, have, want, action: { kind: "remove" }, setsHold: false };
+  const { version: wantedVersion, hold: wantedHold } = want === "present" ? {} : want;
   const isRight = broken === undefined && version !== undefined && (wantedVersion ?? version) === version;
   const action = isRight ? undefined : ({ kind: "install", version: wantedVersion } as const);
-  const wantedHold = want === "present" ? undefined : want.hold;
   const isHeld = state.holds.has(name);
-  const hold = wantedHold === undefined || wantedHold === isHeld ? undefined : wantedHold;
-  if (action === undefined && hold === undefined) return undefined;
-  const held = hold === undefined ? ["", ""] : [isHeld ? ", held" : ", not held", hold ? ", held" : ", not held"];
+  const differs = wantedHold !== undefined && wantedHold !== isHeld;
+  if (action === undefined && !differs) return undefined;
+  const describe = (held: boolean) => (differs ? (held ? ", held" : ", not held") : "");
   return {
     name,
-    have: have + held[0],
-    want: (wantedVersion ?? "present") + held[1],
+    have: have + describe(isHeld),
+    want: (wantedVersion ?? "present") + describe(!isHeld),
     action,
-    hold,
-    ownsHold: wantedHold !== undefined,
+    wantedHold,
+    setsHold: differs || (wantedHold === true && action !== undefined),
   };
 }
 
-/** Pure: the differences for users. */
-export function formatPackageDifferences(changes: readonly PackageChange[]): Difference[] {
-  return changes.map(({ name, have, want }) => ({ what: `package ${name}`, have, want }));
+/** Pure: lists the packages that differ from what is wanted, for users. */
+export function diffPackages(wanted: Readonly<Record<string, WantedPackage>>, state: PackageState): Difference[] {
+  if (state.manager === undefined)
+    return [{ what: "package manager", have: "none that muster knows", want: "apt or dnf" }];
+  return listPackageChanges(wanted, state).map(({ name, have, want }) => ({ what: `package ${name}`, have, want }));
 }

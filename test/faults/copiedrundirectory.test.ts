@@ -63,14 +63,18 @@ t.test("--adopt stops the agents of the other copy, which then computes its chun
 });
 
 t.test("a copy of a running run directory takes its agents over, and the original stops", { skip }, async (t) => {
-  const job = new KnownJob(shop, "live", { chunks: 24, seconds: 0.3 });
+  const job = new KnownJob(shop, "live", { chunks: 24, seconds: 0.3, gate: true });
+  job.openGate(lab.nodes);
   const original = job.start(words);
   await waitUntil("some chunks are done", () => committedChunks(job.run).length >= 4);
+  job.closeGate(lab.nodes);
   const copy = job.copy("live-copy");
-  const [stopped, completed] = await Promise.all([original.ended, copy.muster(words)]);
+  const continued = copy.start(words);
+  const stopped = await original.ended;
   t.equal(stopped.code, 75, stopped.err);
   t.match(stopped.out + stopped.err, SUPERSEDED);
-  await checkComplete(t, copy, completed);
+  job.openGate(lab.nodes);
+  await checkComplete(t, copy, await continued.ended);
   await checkComplete(t, job, await job.muster(words));
   await checkNodes(t, lab.nodes);
 });

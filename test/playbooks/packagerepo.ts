@@ -2,13 +2,14 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { killMarked } from "../lab/processes.js";
 
-/** A package that a test makes: it holds a file with its version, and nothing else. */
+/** A package that a test makes: it holds a file with its version, and `files`, by path; those in a folder `bin` are programs. */
 export interface TestPackage {
   name: string;
   version: string;
+  files?: Readonly<Record<string, string>>;
   /** Further fields of its control file: `Depends: other`. */
   fields?: string[];
 }
@@ -23,6 +24,7 @@ export class PackageRepo {
     private readonly folder: string,
     keyFile: string,
     packages: readonly TestPackage[],
+    private readonly origin = "test",
   ) {
     try {
       this.gpg("--passphrase", "", "--quick-gen-key", "test@example.org", "ed25519", "sign");
@@ -36,16 +38,16 @@ export class PackageRepo {
     }
   }
 
-  /** Replaces its packages. */
-  write(packages: readonly TestPackage[]): void {
-    rmSync(this.folder, { recursive: true, force: true });
-    mkdirSync(this.folder, { recursive: true });
-    const index = packages.map((one) => buildPackage(this.folder, one)).join("\n");
-    writeFileSync(join(this.folder, "Packages"), index);
+  /** Replaces its packages, or those of a repository beside it that has the same key. */
+  write(packages: readonly TestPackage[], folder = this.folder): void {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const index = packages.map((one) => buildPackage(folder, one)).join("\n");
+    writeFileSync(join(folder, "Packages"), index);
     const hash = createHash("sha256").update(index).digest("hex");
-    const release = `Suite: test\nDate: ${new Date().toUTCString().replace("GMT", "+0000")}\nSHA256:\n ${hash} ${index.length} Packages\n`;
-    writeFileSync(join(this.folder, "Release"), release);
-    this.gpg("--clearsign", "--output", join(this.folder, "InRelease"), join(this.folder, "Release"));
+    const release = `Origin: ${this.origin}\nSuite: test\nDate: ${new Date().toUTCString().replace("GMT", "+0000")}\nSHA256:\n ${hash} ${index.length} Packages\n`;
+    writeFileSync(join(folder, "Release"), release);
+    this.gpg("--clearsign", "--output", join(folder, "InRelease"), join(folder, "Release"));
   }
 
   remove(): void {
@@ -61,11 +63,15 @@ export class PackageRepo {
 }
 
 /** Builds a package in a folder and returns its entry for the index. */
-function buildPackage(folder: string, { name, version, fields = [] }: TestPackage): string {
+function buildPackage(folder: string, { name, version, fields = [], files = {} }: TestPackage): string {
   const tree = join(folder, "tree");
   mkdirSync(join(tree, "DEBIAN"), { recursive: true });
   mkdirSync(join(tree, "usr/share", name), { recursive: true });
   writeFileSync(join(tree, "usr/share", name, "version"), `${version}\n`);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), content, { mode: basename(dirname(path)) === "bin" ? 0o755 : 0o644 });
+  }
   const control = [
     ...[`Package: ${name}`, `Version: ${version}`, "Architecture: all", "Maintainer: test <test@example.org>"],
     ...[...fields, "Description: test"],
