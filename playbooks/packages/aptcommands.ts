@@ -19,13 +19,18 @@ export function aptInstallCommand(changes: readonly PackageChange[]): string[] {
   return [
     ...[...ENVIRONMENT, "apt-get", ...OPTIONS],
     ...(pinned.length > 0 ? ["--allow-downgrades"] : []),
-    ...(acting.some(({ wantedHold }) => wantedHold !== undefined) ? ["--allow-change-held-packages"] : []),
+    ...(acting.some(mayChangeHeld) ? ["--allow-change-held-packages"] : []),
     "install",
     ...acting.map(({ name, action }) => {
       if (action?.kind === "remove") return `${name}-`;
       return action?.version === undefined ? name : `${name}=${action.version}`;
     }),
   ];
+}
+
+/** Whether the inventory says enough of a package to change it although it is held: what others hold is looked for in the simulation. */
+function mayChangeHeld({ action, wantedHold }: PackageChange): boolean {
+  return wantedHold !== undefined || action?.kind === "remove";
 }
 
 /** Returns the argv that says what `aptInstallCommand` would do, and changes nothing. */

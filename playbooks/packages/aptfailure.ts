@@ -95,10 +95,10 @@ const RULES: readonly Rule[] = [
     }),
   ],
   [
-    /^E: Unable to correct problems, you have held broken packages/m,
+    /^E: (?:Unable to correct problems, you have held broken packages|Error, pkgProblemResolver::Resolve generated breaks)/m,
     () => ({
       message: "these packages cannot be installed together, or a held package is in the way",
-      next: "Run the same `apt-get install` there: it says which ones depend on what.",
+      next: "See `apt-mark showhold` there: say that a package which must go is `absent` (packages), or `apt-mark unhold` it.",
     }),
   ],
 ];

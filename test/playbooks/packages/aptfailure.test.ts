@@ -28,6 +28,10 @@ const TABLE: [output: string, message: RegExp, more?: object][] = [
   ["W: Failed to fetch http://x/InRelease  Temporary failure resolving 'x'\n", /^the node cannot resolve x$/],
   ["E: Failed to fetch http://x/a.deb  404  Not Found\n", /cannot fetch from http:\/\/x\/a\.deb/, { isStale: true }],
   ["E: Unable to correct problems, you have held broken packages.", /cannot be installed together/],
+  [
+    "E: Error, pkgProblemResolver::Resolve generated breaks, this may be caused by held packages.",
+    /cannot be installed together/,
+  ],
   ["Reading...\nE: something new\nlast line", /^E: something new$/],
   ["", /^it said nothing$/],
 ];

@@ -49,11 +49,18 @@ t.test("one transaction for all packages", async (t) => {
     const command = aptInstallCommand(listPackageChanges(wanted, DEBIAN));
     return command.slice(command.indexOf("apt-get")).filter((word) => !/^(-[yqo]|DPkg|Dpkg)/.test(word));
   };
-  t.same(words({ jq: "present", docs: "absent" }), ["apt-get", "install", "jq", "docs-"]);
+  t.same(words({ jq: "present" }), ["apt-get", "install", "jq"]);
+  t.same(
+    words({ jq: "present", docs: "absent" }),
+    ["apt-get", "--allow-change-held-packages", "install", "jq", "docs-"],
+    "what is said to be absent goes even if it is held",
+  );
   t.same(words({ htop: { version: "3.3", hold: true } }), [
     ...["apt-get", "--allow-downgrades", "--allow-change-held-packages", "install", "htop=3.3"],
   ]);
   t.same(words({ htop: { version: "3.3" } }), ["apt-get", "--allow-downgrades", "install", "htop=3.3"]);
+  const [again] = aptHoldCommands(listPackageChanges({ htop: { version: "3.3", hold: true } }, DEBIAN));
+  t.same(again?.slice(-3), ["apt-mark", "hold", "htop"], "apt ends the hold of a package that it changes");
   const holds = aptHoldCommands(listPackageChanges({ htop: { hold: false }, jq: { hold: true } }, DEBIAN));
   t.same(
     holds.map((command) => command.slice(-3)),
