@@ -27,13 +27,16 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       workersByName.get(instruction.attempt.node)?.start(instruction.attempt);
       return;
     case "drop":
-      reports.reportSuperseded(instruction.node, instruction.id, instruction.isCanceled ? "canceled" : "superseded");
+      reports.reportSuperseded(instruction.node, instruction.id);
       workersByName.get(instruction.node)?.send({ op: "cancel", ids: [instruction.id] });
       return collector.discardHeld(instruction.id);
     case "commit":
       return collector.commitHeld(instruction.id);
-    case "withdraw":
     case "evict":
+      if (instruction.isCanceled) for (const id of instruction.ids) reports.reportCanceled(instruction.node, id);
+      workersByName.get(instruction.node)?.send({ op: "cancel", ids: [...instruction.ids] });
+      return;
+    case "withdraw":
     case "split":
     case "stop":
       workersByName.get(instruction.node)?.send(toCommand(instruction));
@@ -67,12 +70,10 @@ export function performInstruction(instruction: Instruction, targets: Instructio
 }
 
 /** Returns the command that carries out an instruction about attempts that an agent has. */
-function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" | "stop" }>): AgentCommand {
+function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "split" | "stop" }>): AgentCommand {
   switch (instruction.do) {
     case "withdraw":
       return { op: "withdraw", ids: [...instruction.ids] };
-    case "evict":
-      return { op: "cancel", ids: [...instruction.ids] };
     case "stop":
       return { op: "cancel", ids: [...instruction.ids], keep: true };
     case "split":

@@ -89,11 +89,17 @@ export class RunReports {
     this.records.observer.nodeWarning(worker, text);
   }
 
-  /** Reports that an attempt is stopped because another attempt has its chunk, or because its task is canceled. */
-  reportSuperseded(node: string, id: string, why: "superseded" | "canceled"): void {
+  /** Reports that an attempt is stopped because another attempt has its chunk. */
+  reportSuperseded(node: string, id: string): void {
     const { counters, eventLog } = this.records;
-    if (why === "superseded") counters.dropped++;
-    counters.discardedSeconds += eventLog.recordSuperseded(node, id, why);
+    counters.dropped++;
+    counters.discardedSeconds += eventLog.recordUnneeded(node, id, "superseded");
+  }
+
+  /** Reports that an attempt is stopped because its task is canceled. */
+  reportCanceled(node: string, id: string): void {
+    const { counters, eventLog } = this.records;
+    counters.discardedSeconds += eventLog.recordUnneeded(node, id, "canceled");
   }
 
   /** Reports a task of a queue that is canceled. */

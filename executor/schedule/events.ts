@@ -166,16 +166,19 @@ export type Instruction = Readonly<
   | { do: "start"; attempt: Attempt }
   /** Commit the result of an attempt that is held. */
   | { do: "commit"; id: string }
-  /** Stop an attempt whose chunk another attempt has or had, or that is canceled: its result will not be taken, also where it is held. */
-  | { do: "drop"; node: string; id: string; isCanceled?: true }
+  /** Stop an attempt whose chunk another attempt has or had: its result will not be taken, also where it is held. */
+  | { do: "drop"; node: string; id: string }
   /** End attempts so that what they have written by then is the result of their chunk. */
   | { do: "stop"; node: string; ids: readonly string[] }
   /** Commit a chunk that is to be stopped, and no node has, without outputs. */
   | { do: "commit-stopped"; chunk: Chunk; number: number }
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
-  /** End attempts that hang on a sick slot, or run on a node that is to be empty; each comes back as `requeued`. */
-  | { do: "evict"; node: string; ids: readonly string[] }
+  /**
+   * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is canceled; each comes back as `requeued`, unless it
+   * ends well before.
+   */
+  | { do: "evict"; node: string; ids: readonly string[]; isCanceled?: true }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }
   /** Give a slot no work for `seconds`, then one chunk as a test. */

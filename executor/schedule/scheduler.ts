@@ -167,6 +167,7 @@ export class Scheduler {
         this.chunkSizer.removeExpected(event.node);
         this.halting.recordJoin(event.node);
         this.nodeDrains.markSlots(event.node, event.slots);
+        this.queueChanges.handleJoin(event.node);
         return [
           ...this.reattacher.handleJoin(event, now),
           ...this.nodeDrains.clear(event.node),

@@ -60,7 +60,7 @@ export class EventLog {
   }
 
   /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
-  recordSuperseded(node: string, id: string, why: "superseded" | "canceled" = "superseded"): number {
+  recordUnneeded(node: string, id: string, why: "superseded" | "canceled"): number {
     const running = this.attemptTimes.endById(node, id);
     if (running === undefined) return 0;
     this.recordStopped([running], why);

@@ -9,8 +9,8 @@ type QueueEvent = Extract<Event, { type: "unitsAdded" | "unitCanceled" | "queueC
 
 /** Handles what happens to the queue of a job while it runs. */
 export class QueueChanges {
-  /** Tasks that are to be canceled and whose results are being collected, until they are committed or collecting them failed. */
-  private readonly wanted = new Set<bigint>();
+  /** Tasks that are to be canceled and are in flight, until no attempt at them is; with the attempts that are being ended for that. */
+  private readonly wanted = new Map<bigint, Set<string>>();
 
   constructor(
     private readonly job: Job,
@@ -35,28 +35,38 @@ export class QueueChanges {
     }
   }
 
-  /** Cancels tasks whose results could not be collected after all. */
+  /** Cancels tasks that have come back since: their attempts have ended without a result. */
   review(): Instruction[] {
-    const units = [...this.wanted];
-    this.wanted.clear();
-    return units.flatMap((unit) => this.cancel(unit));
+    return [...this.wanted.keys()].flatMap((unit) => this.cancel(unit));
   }
 
-  /** Cancels a task that waits or runs. One that has a result, or was given up, stays as it is. */
+  /** A node is back: it may not have heard that attempts on it are to end. */
+  handleJoin(node: string): void {
+    const back = new Set(this.attempts.listOnNode(node).map(({ attempt }) => attempt.id));
+    for (const ending of this.wanted.values()) for (const id of ending) if (back.has(id)) ending.delete(id);
+  }
+
+  /**
+   * Cancels a task that waits, and ends one that runs: it is canceled when it comes back, with what it has printed kept. One that has a result by then,
+   * or was given up, stays as it is.
+   */
   private cancel(unit: bigint): Instruction[] {
     const chunk = this.job.chunk(unit, unit + 1n);
-    if (this.source.remove(unit, unit + 1n) || this.retryQueue.takeUnstarted(chunk.id) !== undefined)
+    if (this.source.remove(unit, unit + 1n) || this.retryQueue.takeUnstarted(chunk.id) !== undefined) {
+      this.wanted.delete(unit);
       return [{ do: "cancel", chunk }];
+    }
     const running = [...this.attempts.values()].filter(({ attempt }) => attempt.chunk.id === chunk.id);
-    if (running.length === 0 || running.some(({ attempt }) => attempt.chunk.firstResult !== undefined)) return [];
-    if (running.some(hasEnded)) {
-      this.wanted.add(unit);
+    if (running.length === 0 || running.some(({ attempt }) => attempt.chunk.firstResult !== undefined)) {
+      this.wanted.delete(unit);
       return [];
     }
-    const drops = running.map(({ attempt: { id, node } }): Instruction => {
-      this.attempts.release(id);
-      return { do: "drop", node, id, isCanceled: true };
+    const ending = this.wanted.get(unit) ?? new Set();
+    this.wanted.set(unit, ending);
+    const others = running.filter((one) => !hasEnded(one) && !ending.has(one.attempt.id));
+    return others.map(({ attempt: { id, node } }): Instruction => {
+      ending.add(id);
+      return { do: "evict", node, ids: [id], isCanceled: true };
     });
-    return [...drops, { do: "cancel", chunk }];
   }
 }

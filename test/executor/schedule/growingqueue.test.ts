@@ -70,7 +70,7 @@ t.test(
       ),
       { numRuns: 400 },
     );
-    for (const one of ["cancel", "withdraw", "give-up", "drop"])
+    for (const one of ["cancel", "withdraw", "give-up", "evict"])
       t.ok((seen.get(one) ?? 0) > 0, `${one}: ${seen.get(one)} times`);
   },
 );
@@ -135,6 +135,30 @@ t.test(
       const out = scheduler.handle({ type: isLost ? "requeued" : "committed", attempt: id }, 4);
       const canceled = out.flatMap((one) => (one.do === "cancel" ? [one.chunk.id] : []));
       t.same(canceled, isLost ? ["t0"] : []);
+      t.equal(scheduler.isIdle, true);
+    }
+  },
+);
+
+t.test(
+  "a task that runs is ended, and canceled when it comes back; one that ends well by then has its result",
+  async (t) => {
+    for (const end of ["requeued", "finished"] as const) {
+      const { job } = queueJob([{}], 1);
+      const scheduler = new Scheduler(job, [], sequentialIds());
+      const [attempt] = openRun(scheduler, [["a", 1]]);
+      const { id } = attempt!;
+      scheduler.handle({ type: "started", attempt: id }, 1);
+      const [evict, ...others] = scheduler.handle({ type: "unitCanceled", unit: 0n }, 2);
+      t.same([evict, others], [{ do: "evict", node: "a", ids: [id], isCanceled: true }, []]);
+      t.same(scheduler.handle({ type: "tick" }, 3), [], "it is ended once");
+      const ended = end === "requeued" ? { type: end, attempt: id } : { type: end, attempt: id, seconds: 40 };
+      const out = scheduler.handle(ended, 4);
+      if (end === "finished") out.push(...scheduler.handle({ type: "committed", attempt: id }, 5));
+      t.same(
+        out.flatMap((one) => (one.do === "cancel" ? [one.chunk.id] : [])),
+        end === "requeued" ? ["t0"] : [],
+      );
       t.equal(scheduler.isIdle, true);
     }
   },
