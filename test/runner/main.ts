@@ -1,6 +1,6 @@
 /**
  * Runs test files side by side. Prints a line for each file when it ends, and the counts at the end. See test/run. `--note TEXT` is
- * a failure outside of the tests, which is reported with theirs.
+ * a failure outside of the tests, which is reported with theirs; `--skipped TEXT` says which files are left out, and why.
  */
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -50,7 +50,10 @@ function findPath(): string {
 }
 
 process.env.PATH = findPath();
-const { values, positionals } = parseArgs({ options: { note: { type: "string" } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { note: { type: "string" }, skipped: { type: "string" } },
+  allowPositionals: true,
+});
 const queuedFiles = [...positionals].sort((a, b) => rank(a) - rank(b));
 const finished: TestCounts[] = [];
 const stop = new AbortController();
@@ -79,6 +82,7 @@ const total = mergeCounts(finished);
 for (const rule of [...findOrphanedRules(), ...findOrphanedCgroups().map((path) => `cgroup ${path}`)])
   total.failed.push({ file: "test/run", name: `left behind: ${rule}`, failures: [], comments: [] });
 if (values.note) print([`failed: ${values.note}`]);
+if (values.skipped) print([`skipped: ${values.skipped}`]);
 if (signalExitCode) print(["interrupted"]);
 print(formatSummary(total));
 // A run in which no test passed has not succeeded either.
