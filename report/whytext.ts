@@ -82,7 +82,7 @@ function formatSlotRules(
   if (open > 0)
     lines.push(
       home === undefined
-        ? `  ${pluralize(open, "slot")} may have it: the run gives chunks of higher priority first`
+        ? `  ${pluralize(open, "slot")} may have it, when it is its turn`
         : `  ${pluralize(open, "other slot")} might have had it`,
     );
   else if (state === "waiting") lines.push("  no slot may have it now:");

@@ -13,7 +13,6 @@ import type { SlotEvent } from "./node/slotmonitor.js";
 import type { PreemptedChunks } from "./preemptedchunks.js";
 import type { RunCounters } from "./record/counters.js";
 import type { EventLog } from "./record/eventlog.js";
-import type { Journal } from "./record/journal.js";
 import type { RunReplay } from "./record/replay.js";
 import type { CollectorEvent } from "./results/collector.js";
 import type { Rechecks } from "./results/rechecks.js";
@@ -25,7 +24,6 @@ export interface RunRecords {
   chunkEvents: ChunkEvents;
   counters: RunCounters;
   eventLog: EventLog;
-  journal: Journal;
   rechecks: Rechecks;
   replay: Pick<RunReplay, "programs">;
   preempted: PreemptedChunks;
@@ -162,8 +160,8 @@ export class RunReports {
 
   /** Reports a chunk that will not be tried again. */
   reportFailedChunk(failure: Failure): void {
-    const { counters, journal, observer } = this.records;
-    journal.add({ e: "failed", failure });
+    const { counters, eventLog, observer } = this.records;
+    eventLog.recordFailedChunk(failure);
     counters.countFailedChunk(failure);
     this.records.chunkEvents.emit("failed", failure);
     observer.chunkFailed(failure);

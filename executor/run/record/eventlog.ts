@@ -85,6 +85,13 @@ export class EventLog {
     const seconds = failure.seconds ?? (running && toMilliseconds(at - running.since));
     const short = reason.slice(0, MAX_REASON_CHARS);
     this.directory.journal.add({ e: "tried", at, chunk, node, slot, attempt, reason: short, seconds });
+    this.flushSoon();
+  }
+
+  /** Records that a chunk will not be tried again. */
+  recordFailedChunk(failure: Failure): void {
+    this.directory.journal.add({ e: "failed", failure });
+    this.flushSoon();
   }
 
   /** Records that a GPU has computed nothing for `seconds` in an attempt that goes on. */
