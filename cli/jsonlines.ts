@@ -9,12 +9,19 @@ import { formatPlainJson } from "../schemas/plainjson.js";
 import type { ResultOutput } from "./resultoutput.js";
 import { onStdoutClosed, waitForStdout } from "./terminal.js";
 
-/** Prints a run as JSON lines: `{"run": ...}` when it begins, and `{"result": ...}` for each committed result. Its summary is the caller's. */
+/** Only a write tells that a pipe has no reader any more. */
+const ALIVE_MS = 10_000;
+
+/**
+ * Prints a run as JSON lines: `{"run": ...}` when it begins, `{"result": ...}` for each committed result, and `{"alive": true}` every 10 s. Its
+ * summary is the caller's.
+ */
 export class JsonLines implements ResultOutput {
   /** Fires when nobody reads the lines any more. */
   readonly closed: AbortSignal;
   private readonly results: RunResults;
   private readonly printing: Promise<void>;
+  private readonly aliveTimer: NodeJS.Timeout;
   private hasBegun = false;
 
   constructor(
@@ -25,6 +32,10 @@ export class JsonLines implements ResultOutput {
     const closing = new AbortController();
     onStdoutClosed(() => closing.abort());
     this.closed = closing.signal;
+    this.aliveTimer = setInterval(() => {
+      if (this.hasBegun && !this.closed.aborted) this.writers.out('{"alive":true}');
+    }, ALIVE_MS);
+    this.aliveTimer.unref();
     this.results = new RunResults(job);
     this.printing = this.printResults();
     // It is awaited at the end of the run, and may fail earlier.
@@ -39,6 +50,7 @@ export class JsonLines implements ResultOutput {
     this.begin(path);
     this.results.end(path);
     await this.printing;
+    clearInterval(this.aliveTimer);
   }
 
   private begin(directory: string): void {

@@ -158,6 +158,8 @@ class Run(Iterator[Result]):
         """The next line that muster prints. MusterError where it is an error, or there is none."""
         assert self._process.stdout is not None
         text = self._process.stdout.readline()
+        while text.startswith('{"alive":'):
+            text = self._process.stdout.readline()
         line: Dict[str, Any] = json.loads(text) if text.endswith("\n") else {}
         if not line:
             exit_status = self._wait()
