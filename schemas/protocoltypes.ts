@@ -24,6 +24,7 @@ export type AgentCommand =
   | AckCommand
   | LookCommand
   | ExaminedCommand
+  | RetireCommand
   | PingCommand
   | StopCommand;
 
@@ -234,6 +235,11 @@ export interface LookCommand {
 /** The coordinator has checked the GPUs for the first time: slots with a GPU may start. */
 export interface ExaminedCommand {
   readonly op: "examined";
+}
+
+/** The node is drained: warm workers that are idle end, so that nothing computes there. */
+export interface RetireCommand {
+  readonly op: "retire";
 }
 
 /** Answered by `pong`. Like each line, it renews the lease. */

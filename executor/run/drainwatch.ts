@@ -36,6 +36,7 @@ export class DrainWatch {
     for (const worker of this.coordinator.workers) {
       const { name } = worker.node;
       const [before, drain] = [this.known.get(name), drains.get(name)];
+      if (drain !== undefined && this.coordinator.counters.job.warm !== undefined) worker.send({ op: "retire" });
       if (JSON.stringify(before) === JSON.stringify(drain)) continue;
       if (drain === undefined) this.known.delete(name);
       else this.known.set(name, drain);

@@ -206,6 +206,9 @@ class Commands:
     def do_examined(self, _: Message) -> None:
         self.agent.slots.locks.examined_at = 0.0
 
+    def do_retire(self, _: Message) -> None:
+        self.agent.warm.retire_idle()
+
     def do_split(self, message: Message) -> None:
         attempt = self.agent.outbox.attempts.get(message["id"])
         if attempt is None:

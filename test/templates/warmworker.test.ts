@@ -49,6 +49,18 @@ t.test("a worker is recycled after so many chunks, for another spec, and when it
   t.not((await run("e", hungry)).output, (await run("f", hungry)).output);
 });
 
+t.test("an idle worker ends when its node is drained; the next chunk starts another", async (t) => {
+  const { run, attachment } = await attachWarm(t);
+  const spec = worker(WRITE_PID);
+  const isAlive = (pid: string) => findProcesses("MUSTER_WORKER=").some((one) => `${one}` === pid);
+  const first = await run("a", spec);
+  t.ok(isAlive(first.output));
+  attachment.send({ op: "retire" });
+  await waitUntil("it has ended", () => !isAlive(first.output));
+  const second = await run("b", spec);
+  t.not(second.output, first.output);
+});
+
 t.test("an error is the chunk's, and so are os._exit and a crash; the next chunk gets a new worker", async (t) => {
   const { run } = await attachWarm(t);
   const spec = worker(`

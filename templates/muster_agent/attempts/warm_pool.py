@@ -187,6 +187,12 @@ class WarmPool:
             worker.kill_at = now()
             kill(worker.pid, signal.SIGKILL, group=True)
 
+    def retire_idle(self) -> None:
+        """Ends the workers that no chunk waits for."""
+        for slot in self.slots.by_number.values():
+            if slot.worker is not None and slot.worker.attempt is None and not slot.queue:
+                self.retire(slot, slot.worker)
+
     def remove(self, slot: Slot, worker: WarmWorker) -> None:
         if worker.answers_reader >= 0:
             self.selector.unregister(worker.answers_reader)
