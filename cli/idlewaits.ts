@@ -7,7 +7,6 @@ import { formatHealStep } from "../report/healtext.js";
 import type { Writers } from "../report/writers.js";
 import { handleInterrupt } from "./interrupt.js";
 import { parseDurationOption } from "./options.js";
-import type { ProvisionOptions } from "./provisionoptions.js";
 
 const DEFAULT_WAIT_SECONDS = 600;
 
@@ -22,8 +21,11 @@ export interface IdleWaits {
 }
 
 /** Signals are listened to from the first wait on: a drain must not outlive the provision. Throws UsageError for a wrong `--idle-wait`. */
-export function createIdleWaits({ file }: Inventory, options: ProvisionOptions, writers: Writers): IdleWaits {
-  const { idleWait, quiet } = options;
+export function createIdleWaits(
+  { file }: Inventory,
+  { idleWait, quiet }: { idleWait?: string; quiet?: boolean },
+  writers: Writers,
+): IdleWaits {
   const waitSeconds = idleWait === undefined ? DEFAULT_WAIT_SECONDS : parseDurationOption("--idle-wait", idleWait);
   let interrupt: ReturnType<typeof handleInterrupt> | undefined;
   const report = (node: Node, text: string) => {

@@ -11,6 +11,7 @@ import {
 import type { Source } from "../schemas/source.js";
 import { suggest } from "../schemas/suggest.js";
 import type { InventoryFile } from "../schemas/types.js";
+import { findRocmProblems } from "./mergedrivers.js";
 import { mergeGpuGroups } from "./mergegroups.js";
 import {
   findFractionProblem,
@@ -26,7 +27,6 @@ import { mergeNodeState } from "./mergestate.js";
 import type { Node } from "./node.js";
 import { NO_STATE } from "./nodestate.js";
 import { findSettingsProblems } from "./settingsproblems.js";
-import { findRocmProblems } from "./wanteddrivers.js";
 
 const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";

@@ -2,9 +2,9 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Source } from "../schemas/source.js";
 import type { Groups, Modules, PackageSources, Services, Templates, Values } from "../schemas/types.js";
+import { mergeNvidia, mergeRocm } from "./mergedrivers.js";
 import type { InventoryLayer } from "./mergeprofile.js";
 import type { NodeState, TemplateValue } from "./nodestate.js";
-import { mergeNvidia, mergeRocm } from "./wanteddrivers.js";
 
 /** Merges what the layers say of the state of a node: of each name, the last layer counts. `folder`: where local paths start from. */
 export function mergeNodeState(source: Source, folder: string, layers: readonly InventoryLayer[]): NodeState {

@@ -1,5 +1,4 @@
 import type { Git, Lines, Modules, Mounts, PackageSources, Packages, Services, Templates } from "../schemas/types.js";
-import type { WantedNvidia, WantedRocm } from "./wanteddrivers.js";
 
 export type WantedPackageSource = PackageSources[string];
 export type WantedPackage = Packages[string];
@@ -9,6 +8,27 @@ export type WantedMount = Mounts[string];
 export type WantedCheckout = Git[string];
 export type WantedLine = Lines[string][number];
 export type WantedTemplate = Templates[string];
+
+/** The ROCm of a node. What is undefined stays as it is there. */
+export interface WantedRocm {
+  /** A release of the packages. */
+  readonly release?: string;
+  readonly packages: readonly string[];
+  /** A release of the kernel driver amdgpu-dkms; undefined: the kernel's own driver. */
+  readonly driver?: string;
+  /** Where packages come from; undefined: none are wanted. */
+  readonly source?: Readonly<{ repository: string; suite: string; key: string; fingerprint: string }>;
+  readonly hold: boolean;
+}
+
+/** The NVIDIA driver of a node. What is undefined stays as it is there. */
+export interface WantedNvidia {
+  /** A branch: "550". */
+  readonly driver?: string;
+  readonly packages: readonly string[];
+  readonly hold: boolean;
+  readonly persistence?: boolean;
+}
 
 /** A value of templates: a text, or where a secret comes from. */
 export type TemplateValue =

@@ -15,6 +15,7 @@ export {
   type Tampering,
 } from "./checkplaybook.js";
 export type { RunProgressEvent } from "./progressevent.js";
-export { type RunSettings, run } from "./run.js";
+export { run } from "./run.js";
 export type { FinishedRun, Run } from "./runhandle.js";
+export type { RunSettings } from "./runsettings.js";
 export { listRuns, status } from "./status.js";

@@ -7,43 +7,13 @@ import { launchJob } from "../launch/launchjob.js";
 import { type LaunchSettings, type LoadedJob, loadForLaunch } from "../launch/loadforlaunch.js";
 import { RunResults } from "../launch/runresults.js";
 import { judgeRun } from "../launch/runverdict.js";
-import { UsageError } from "../schemas/errors.js";
 import { createObjectSource } from "../schemas/objectsource.js";
 import { readSource } from "../schemas/parsesource.js";
 import { explainSystemError } from "../schemas/systemerror.js";
 import type { JobFile } from "../schemas/types.js";
-import { observeProgress, type RunProgressEvent } from "./progressevent.js";
+import { observeProgress } from "./progressevent.js";
 import { type FinishedRun, Run } from "./runhandle.js";
-
-/** How `run` runs a job. Relative paths start from the current folder. */
-export interface RunSettings {
-  /** The inventory, or `local` for this machine alone. Default: as `muster run` finds it. */
-  inventory?: string;
-  /** The nodes to use: names, tags or globs of the inventory. Default: all. */
-  nodes?: readonly string[];
-  /** How many nodes to use at most: the first of those that may run the job. Default: all. */
-  maxNodes?: number;
-  /** The run directory. Default: `runs/NAME` in the folder of the job. */
-  out?: string;
-  /** Where relative paths in a job object start. Default: the current folder. */
-  folder?: string;
-  /** Start a new run beside an older one, instead of resuming that. */
-  fresh?: boolean;
-  /** Stop the agents of another copy of the run directory, and continue under a new run id. */
-  adopt?: boolean;
-  /** Apply the playbooks that the job needs on nodes that have drifted. */
-  provision?: boolean;
-  /** Values for `params`, or other keys of the job, as `--set` takes them. */
-  set?: Readonly<Record<string, string>>;
-  /** The folder that results are published in. */
-  results?: string;
-  /** Files there may be replaced. */
-  overwrite?: boolean;
-  /** Interrupts the run as Ctrl-C does: running chunks continue on their nodes, and the next run of the job collects them. */
-  signal?: AbortSignal;
-  /** Is told what happens beside results. It cannot disturb the run: where it throws or rejects, `finished` rejects with that at the end. */
-  onEvent?: (event: RunProgressEvent) => unknown;
-}
+import { checkRunSettings, type RunSettings } from "./runsettings.js";
 
 /**
  * Runs a job, or resumes it where its run directory exists. `job`: the path of a job file, or an object as such a file would hold it. Resolves
@@ -52,6 +22,7 @@ export interface RunSettings {
  */
 export async function run<Output = unknown>(job: JobFile | string, settings: RunSettings = {}): Promise<Run<Output>> {
   try {
+    checkRunSettings(settings);
     const loaded = limitNodes(
       await loadForLaunch(() => createSource(job, settings), resolveSettings(settings)),
       settings,
@@ -106,7 +77,7 @@ function resolveSettings({ inventory, nodes, set, results, overwrite, out, fresh
   return {
     inventory,
     limit: nodes?.join(","),
-    set: { ...set },
+    set: Object.fromEntries(Object.entries(set ?? {}).map(([key, value]) => [key, `${value}`])),
     results: results === undefined ? undefined : resolve(results),
     overwrite,
     out: out === undefined ? undefined : resolve(out),
@@ -116,8 +87,6 @@ function resolveSettings({ inventory, nodes, set, results, overwrite, out, fresh
 
 function limitNodes(loaded: LoadedJob, { maxNodes }: RunSettings): LoadedJob {
   if (maxNodes === undefined) return loaded;
-  if (!Number.isInteger(maxNodes) || maxNodes < 1)
-    throw new UsageError(`maxNodes: ${maxNodes}: it must be a whole number of at least 1`);
   const { nodes, job } = loaded;
   const able = nodes.filter((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined);
   // Without any, the error says why none of them may run it.

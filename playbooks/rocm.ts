@@ -1,5 +1,5 @@
 import { expectGpus } from "../fleet/gpus/gpugroups.js";
-import type { WantedRocm } from "../fleet/wanteddrivers.js";
+import type { WantedRocm } from "../fleet/nodestate.js";
 import { fileResource } from "./engine/fileresource.js";
 import type { CommandState, PlaybookContext, Resource } from "./engine/resource.js";
 import { groupResource } from "./groups.js";

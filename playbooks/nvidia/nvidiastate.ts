@@ -1,4 +1,4 @@
-import type { WantedNvidia } from "../../fleet/wanteddrivers.js";
+import type { WantedNvidia } from "../../fleet/nodestate.js";
 import { parseFactLines } from "../engine/factlines.js";
 import type { CommandState, Difference } from "../engine/resource.js";
 

@@ -1,4 +1,4 @@
-import type { WantedRocm } from "../../fleet/wanteddrivers.js";
+import type { WantedRocm } from "../../fleet/nodestate.js";
 import { parseFactLines } from "../engine/factlines.js";
 import type { CommandState, Difference } from "../engine/resource.js";
 

@@ -3,31 +3,11 @@ import type { Problem } from "../schemas/errors.js";
 import type { Source } from "../schemas/source.js";
 import type { Nvidia, Rocm } from "../schemas/types.js";
 import type { InventoryLayer } from "./mergeprofile.js";
+import type { WantedNvidia, WantedRocm } from "./nodestate.js";
 
 /** AMD's own repositories and the fingerprint of their signing key, as AMD's installation guides and the files of its repositories have them. */
 const AMD_REPOSITORY = "https://repo.radeon.com";
 const AMD_FINGERPRINT = "CA8BB4727A47B4D09B4EE8969386B48A1A693C5C";
-
-/** The ROCm of a node. What is undefined stays as it is there. */
-export interface WantedRocm {
-  /** A release of the packages. */
-  readonly release?: string;
-  readonly packages: readonly string[];
-  /** A release of the kernel driver amdgpu-dkms; undefined: the kernel's own driver. */
-  readonly driver?: string;
-  /** Where packages come from; undefined: none are wanted. */
-  readonly source?: Readonly<{ repository: string; suite: string; key: string; fingerprint: string }>;
-  readonly hold: boolean;
-}
-
-/** The NVIDIA driver of a node. What is undefined stays as it is there. */
-export interface WantedNvidia {
-  /** A branch: "550". */
-  readonly driver?: string;
-  readonly packages: readonly string[];
-  readonly hold: boolean;
-  readonly persistence?: boolean;
-}
 
 /** Merges what the layers say of ROCm, key by key. `folder`: where the path of the key starts from. */
 export function mergeRocm(source: Source, folder: string, layers: readonly InventoryLayer[]): WantedRocm {
