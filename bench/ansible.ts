@@ -91,23 +91,29 @@ export function writePlay(
     "play.yml",
     stringify([{ hosts: "all", gather_facts: false, tasks: playbooks.flatMap((name): unknown[] => TASKS[name]) }]),
   );
-  const ssh = `-F none -o IdentitiesOnly=yes -i ${lab.nodes[0]!.identityFile} -o UserKnownHostsFile=${lab.knownHosts}`;
-  const shared = `-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${lab.folder}/cm-%h-%p`;
-  const defaults = "[defaults]\ninventory = hosts.yml\ninterpreter_python = /usr/bin/python3\nforks = 20\nnocows = 1\n";
-  write("ansible.cfg", `${defaults}[ssh_connection]\npipelining = True\nssh_args = ${ssh} ${shared}\n`);
+  write("ansible.cfg", formatConfig({ ...lab.nodes[0]!, controlFolder: lab.folder }));
   return folder;
 }
 
-/** Runs the play once on all nodes. */
-export function runPlay(lab: Lab, folder: string): Promise<TimedRun> {
-  const env = { HOME: lab.folder, ANSIBLE_CONFIG: join(folder, "ansible.cfg"), LC_ALL: "C.UTF-8" };
-  return runTimed(["ansible-playbook", "--check", "--diff", "play.yml"], { cwd: folder, limit: 600, env });
+/** Returns the text of ansible.cfg: pipelining, and one shared connection a node, whose sockets lie in `controlFolder`. */
+export function formatConfig(options: { identityFile: string; knownHosts: string; controlFolder: string }): string {
+  const { identityFile, knownHosts, controlFolder } = options;
+  const ssh = `-F none -o IdentitiesOnly=yes -i ${identityFile} -o UserKnownHostsFile=${knownHosts}`;
+  const shared = `-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=${controlFolder}/cm-%h-%p`;
+  const defaults = "[defaults]\ninventory = hosts.yml\ninterpreter_python = /usr/bin/python3\nforks = 20\nnocows = 1\n";
+  return `${defaults}[ssh_connection]\npipelining = True\nssh_args = ${ssh} ${shared}\n`;
+}
+
+/** Runs the play of a folder once on all nodes. `home`: for Ansible's own files. */
+export function runPlay(home: string, folder: string, options: readonly string[]): Promise<TimedRun> {
+  const env = { HOME: home, ANSIBLE_CONFIG: join(folder, "ansible.cfg"), LC_ALL: "C.UTF-8" };
+  return runTimed(["ansible-playbook", ...options, "play.yml"], { cwd: folder, limit: 600, env });
 }
 
 /** Closes the shared connections. */
-export function closePlay(lab: Lab, addresses: readonly NodeAddress[]): void {
+export function closePlay(controlFolder: string, addresses: readonly NodeAddress[]): void {
   for (const { host, port } of addresses) {
-    const path = `${lab.folder}/cm-${host}-${port}`;
+    const path = `${controlFolder}/cm-${host}-${port}`;
     try {
       execFileSync("ssh", ["-F", "none", "-o", `ControlPath=${path}`, "-O", "exit", host], { stdio: "ignore" });
     } catch {

@@ -71,7 +71,7 @@ async function contest(nodes: number): Promise<void> {
     const contests = [FEW_PLAYBOOKS, COMPARED_PLAYBOOKS];
     for (const playbooks of contests) await compare(lab, addresses, inventory, playbooks);
     await printStages(nodes, inventory, contests);
-    closePlay(lab, addresses);
+    closePlay(lab.folder, addresses);
   } finally {
     for (const proxy of proxies) await proxy.stop();
     await lab.stop();
@@ -93,7 +93,7 @@ async function compare(
   const nodes = lab.nodes.length;
   const verify = () => muster(["verify", ...playbooks], inventory);
   const folder = writePlay(lab, addresses, playbooks, FILES);
-  const play = () => runPlay(lab, folder);
+  const play = () => runPlay(lab.folder, folder, ["--check", "--diff"]);
   const ours = await median(verify, ({ code }) => code === 0);
   const theirs = await median(play, ({ code, stdout }) => code === 0 && cleanHosts(stdout) === nodes);
   await checkBothSee(lab, verify, play);

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { addNode } from "../fleet/bootstrap/addnode.js";
+import { addNode, parseGrowingInventory } from "../fleet/bootstrap/addnode.js";
 import { type BootstrapTarget, createUnlistedNode, findTarget } from "../fleet/bootstrap/findtarget.js";
 import { Dialer } from "../fleet/connect.js";
 import type { HostRequest } from "../fleet/discovery/hostrequest.js";
 import { formatInventoryDraft, nameHost } from "../fleet/discovery/inventorydraft.js";
 import type { Facts } from "../fleet/facts.js";
-import { embeddedInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
+import { embeddedInventory, type Inventory } from "../fleet/inventory.js";
 import { type PublicKey, readPublicKeyFile } from "../fleet/ssh/publickey.js";
 import type { NamedPlaybook } from "../playbooks/engine/planresources.js";
 import type { Writers } from "../report/writers.js";
@@ -44,9 +44,10 @@ const WITHOUT_ROOT = ["gpu", "host", "python"];
 /** The playbooks of an inventory that does not exist yet, as `muster init inventory` writes them. */
 const DRAFT_PLAYBOOKS = ["python", "gpu"];
 
-/** Reads the inventory, which has no nodes where there is no file yet. Throws InvalidFileError. */
+/** Reads the inventory, which may have no nodes, or no file, yet. Throws InvalidFileError. */
 export function readInventory(file: string): Inventory {
-  return existsSync(file) ? loadInventory(file) : { ...embeddedInventory(), nodes: [], playbooks: DRAFT_PLAYBOOKS };
+  if (!existsSync(file)) return { ...embeddedInventory(), nodes: [], playbooks: DRAFT_PLAYBOOKS };
+  return parseGrowingInventory(readSource(file), resolve(file));
 }
 
 /** What all machines of a command are bootstrapped with. `chosen`: the playbooks that they are for. */
@@ -144,7 +145,7 @@ function addToInventory(file: string, request: HostRequest, facts: Facts, word: 
     return nameHost(host, new Set());
   }
   const text = readFileSync(file, "utf8");
-  const { nodes } = loadInventory(file);
+  const { nodes } = readInventory(file);
   const name = nameHost(host, new Set(nodes.map((node) => node.name)));
   replaceInventory(file, addNode(text, file, name, host));
   return name;

@@ -93,6 +93,7 @@ def read_succeeded() -> list[str]:
 
 
 def add_succeeded(playbooks: Iterable[str]) -> None:
+    make_private_folder()  # logind may have removed it: the user's last session has ended (RemoveIPC)
     temporary = RECORD + ".new"
     with open(temporary, "w") as file:
         json.dump({"boot": read_boot_id(), "playbooks": sorted(set(read_succeeded()) | set(playbooks))}, file)

@@ -130,7 +130,7 @@ function createChangedKeyError(hop: Hop, where: NodeStep, shown: string, place: 
     `${formatKeyFingerprint(place.key)}. Someone may be intercepting it; nothing was sent`;
   const next =
     `find out why. If the machine was reinstalled: ssh-keygen -f ${place.file} ` +
-    `-R '${name}', then connect once with ${formatSshCommand(hop)}`;
+    `-R '${name}', then connect once with ${formatSshCommand(hop)}, or make it a node again with muster bootstrap ${where.node}`;
   return new ConnectionError("HOST_KEY_CHANGED", where, reason, { next });
 }
 

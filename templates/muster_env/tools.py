@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 BASE_PROGRAM = "import os, sys; print('muster-base %d.%d.%d' % sys.version_info[:3], os.path.realpath(sys.executable))"
 PIP_SETTINGS = ["pip.conf", ".pip/pip.conf", ".config/pip/pip.conf", "/etc/pip.conf", "/etc/xdg/pip/pip.conf"]
@@ -33,6 +34,10 @@ class Base:
 
     def __init__(self, python: str) -> None:
         self.python, self.version, self.path, self.error = os.path.expanduser(python), "", "", ""
+        found_program, own = shutil.which(self.python), os.path.realpath(sys.executable)
+        if found_program is not None and os.path.realpath(found_program) == own:  # nothing to ask: it runs this program, too
+            self.version, self.path = "%d.%d.%d" % sys.version_info[:3], own
+            return
         try:
             command = [self.python, "-I", "-c", BASE_PROGRAM]
             ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=BASE_SECONDS)

@@ -136,6 +136,7 @@ write_units() {
   printf '[Service]\nExecStart=/usr/sbin/sshd -D -e -f /etc/ssh/sshd_config\nRestart=always\nRestartSec=50ms\nKillMode=process\n' \
     >"$NODE_DISK/units/muster-lab-sshd.service"
   ln -s ../muster-lab-sshd.service "$NODE_DISK/units/basic.target.wants/"
+  echo "$NODE_NAME" >"$root/etc/hostname"
   rm -rf "$units"
   cp -a "$NODE_DISK/units" "$units"
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { cgroupOfNode } from "./labcgroups.js";
@@ -131,14 +131,18 @@ async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
   const disk = `/proc/${spot.supervisor.pid}/root${inside}`;
   const port = spot.port22 ? 22 : await findFreePort(spot.host);
   const sshFiles = join(disk, "upper/etc/ssh");
-  prepareDisk(join(disk, "upper"), join(disk, "home"), plan);
-  writeFileSync(join(sshFiles, "authorized_keys"), `${spot.clientKey}\n`);
   const banner: SshdOptions = plan.banner === undefined ? {} : { Banner: "/etc/ssh/banner" };
   const config = (options: SshdOptions) => {
     const directives = { ...banner, ...plan.sshd, ...options };
     return sshdConfig({ host: spot.host, port, files: "/etc/ssh", sftp: "internal-sftp", options: directives });
   };
-  writeFileSync(join(sshFiles, "sshd_config"), config({}));
+  const install = () => {
+    for (const part of ["upper", "work", "home", "units"]) rmSync(join(disk, part), { recursive: true, force: true });
+    prepareDisk(join(disk, "upper"), join(disk, "home"), plan);
+    writeFileSync(join(sshFiles, "authorized_keys"), `${spot.clientKey}\n`);
+    writeFileSync(join(sshFiles, "sshd_config"), config({}));
+  };
+  install();
   const start = (bootId: string, cards: string) => ({
     argv: ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "bash", bootProgram()],
     env: {
@@ -162,6 +166,7 @@ async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
     sshFiles,
     workdir: "~/.muster",
     config,
+    install,
     start,
   };
 }
@@ -189,7 +194,8 @@ async function setUpPlainSshd(spot: NodeSetup): Promise<NodePlace> {
     env: { MUSTER_LAB_NODE: folder },
   });
   const workdir = join(folder, "work");
-  return { ...commonPlace(spot), kind: "plain", port, disk: folder, folder, sshFiles: folder, workdir, config, start };
+  const paths = { disk: folder, folder, sshFiles: folder, workdir };
+  return { ...commonPlace(spot), ...paths, kind: "plain", port, config, start };
 }
 
 function bootProgram(): string {

@@ -33,6 +33,8 @@ export interface NodePlace {
   workdir: string;
   /** sshd_config for these options. */
   config(options: SshdOptions): string;
+  /** Empties the disk and installs the system on it. Machines only. */
+  install?(): void;
   /** What the supervisor runs. */
   start(bootId: string, cards: string): { argv: string[]; env: Record<string, string> };
 }
@@ -105,6 +107,18 @@ export class LabNode {
 
   async powerCycle(): Promise<void> {
     await this.powerOff();
+    await this.powerOn();
+  }
+
+  /**
+   * Turns the machine off, empties its disk, and boots the system that is installed anew: nothing is left but its address, and it has
+   * another host key. The lab's known_hosts keeps the old one.
+   */
+  async reinstall(): Promise<void> {
+    await this.powerOff();
+    this.place.install?.();
+    this.writeGpus();
+    await this.newHostKey();
     await this.powerOn();
   }
 

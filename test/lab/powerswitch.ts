@@ -35,11 +35,14 @@ export class PowerSwitch {
     mkdirSync(this.folder);
     const script = 'touch "$1/$2" && while [ -e "$1/$2" ]; do sleep 0.1; done';
     this.command = ["/bin/sh", "-c", script, "switch", this.folder, "{node}"];
-    for (const node of nodes) {
-      const program = join(node.root, "usr/local/bin/systemctl");
-      writeFileSync(program, `#!/bin/sh\n[ "$1" = reboot ] && touch /${REBOOT_FILE}\n`, { mode: 0o755 });
-    }
+    for (const node of nodes) this.connect(node);
     this.timer = setInterval(() => void this.poll(), POLL_MS);
+  }
+
+  /** Makes `systemctl reboot` work on a node; all else goes to its own systemctl. To be called again after a reinstallation. */
+  connect(node: LabNode): void {
+    const program = `#!/bin/sh\n[ "$1" = reboot ] && exec touch /${REBOOT_FILE}\nexec /usr/bin/systemctl "$@"\n`;
+    writeFileSync(join(node.root, "usr/local/bin/systemctl"), program, { mode: 0o755 });
   }
 
   stop(): void {

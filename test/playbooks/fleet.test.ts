@@ -119,4 +119,19 @@ t.test("a fleet is provisioned with nodes that are off, that reboot, and two at 
       t.same(await two!.quiet(20), []);
     },
   );
+
+  await t.test("logind may remove the folder of the lock meanwhile", async (t) => {
+    await two!.exec(["sh", "-c", "rm /srv/slow /srv/go /srv/begun"]);
+    const end = waitForExit(startMuster(["provision", "slow", "-i", inventory, "--limit", "node2"]));
+    await two!.exec([
+      "sh",
+      "-c",
+      "until test -e /srv/begun; do sleep 0.1; done; rm -r /dev/shm/muster-0; touch /srv/go",
+    ]);
+    t.match(await end, { code: 0, out: /file \/srv\/slow +changed/ });
+    t.equal(
+      (await runVerb(inventory, ["provision", "slow", "--if-rebooted", "--limit", "node2"])).nodes[0]!.state,
+      "skipped",
+    );
+  });
 });

@@ -1,5 +1,5 @@
 import t from "tap";
-import { addNode } from "../../../fleet/bootstrap/addnode.js";
+import { addNode, parseGrowingInventory } from "../../../fleet/bootstrap/addnode.js";
 import type { Facts } from "../../../fleet/facts.js";
 import { parseInventory } from "../../../fleet/inventory.js";
 import { parseSource } from "../../../schemas/parsesource.js";
@@ -67,4 +67,24 @@ t.test("a text that cannot be edited is refused with the lines to add", async (t
   t.match(appendYamlPair(text, ["nodes"], { key: "b", flow: "b: {}", block: ["b: {}"] }), {
     problem: "has no mapping at nodes",
   });
+});
+
+t.test("a state can be declared before there is a node", async (t) => {
+  for (const before of [
+    "playbooks: [gpu]\n",
+    "playbooks: [gpu]\nnodes: {}   # none yet\n",
+    "nodes: {}\nplaybooks: [gpu]",
+  ]) {
+    const empty = parseGrowingInventory(parseSource("inventory.yaml", before), "/x/inventory.yaml");
+    t.match(empty, { nodes: [], playbooks: ["gpu"], file: "/x/inventory.yaml" });
+    const after = addNode(before, "inventory.yaml", "rig1", host);
+    const { nodes, playbooks } = parseInventory(parseSource("inventory.yaml", after), "/x/inventory.yaml");
+    t.same([nodes.map(({ name }) => name), playbooks], [["rig1"], ["gpu"]], before);
+    t.ok(after.includes("playbooks: [gpu]"));
+    t.equal(after.includes("# none yet"), before.includes("# none yet"));
+  }
+  const refuse = (text: string, message: RegExp) =>
+    t.throws(() => parseGrowingInventory(parseSource("i.yaml", text), "/x/i.yaml"), message);
+  refuse("playbook: [gpu]\n", /i\.yaml:1:1: .*unknown key.*playbook/s);
+  refuse("- a\n", /must be a mapping/);
 });
