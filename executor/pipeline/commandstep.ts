@@ -15,6 +15,7 @@ import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
 import { failpoint } from "../run/failpoint.js";
 import { GroupLock } from "../run/grouplock.js";
+import { describeSpawnError } from "../run/spawnerror.js";
 import type { LocatedInput } from "./locateinputs.js";
 import type { StepAction } from "./pipeline.js";
 
@@ -111,9 +112,7 @@ async function spawnAndWait(
     failpoint("command-spawned");
     lock.record(child.pid);
     const failure = new Promise<string | undefined>((resolve) => {
-      child.on("error", (error: NodeJS.ErrnoException) =>
-        resolve(error.code === "ENOENT" ? `there is no program ${program}` : error.message),
-      );
+      child.on("error", (error) => resolve(describeSpawnError(error, program, cwd)));
       child.on("exit", (code, signal) =>
         resolve(code === 0 ? undefined : code === null ? `ended by ${signal}` : `exit code ${code}`),
       );

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../../fleet/killgroup.js";
 import { failpoint } from "../failpoint.js";
 import type { GroupLock } from "../grouplock.js";
+import { describeSpawnError } from "../spawnerror.js";
 import { MAX_LINE_BYTES } from "./askline.js";
 
 /** Lines that were read and not handled, and characters of them, after which no more are read for now. */
@@ -58,7 +59,7 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     }
     failpoint("ask-spawned");
     lock.record(this.child.pid);
-    this.listen();
+    this.listen(cwd);
   }
 
   static start(program: AskProgram, lock: GroupLock): AskProcess {
@@ -116,7 +117,7 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     timer.abort();
   }
 
-  private listen(): void {
+  private listen(cwd: string): void {
     const { child } = this;
     child.stdin!.on("error", () => {}); // It has ended: `close` follows.
     child.stdin!.on("drain", () => {
@@ -125,7 +126,7 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     });
     child.stdout!.setEncoding("utf8").on("data", (text: string) => this.receive(text));
     child.on("error", (error: NodeJS.ErrnoException) => {
-      this.endReason ??= error.code === "ENOENT" ? `there is no program ${child.spawnfile}` : error.message;
+      this.endReason ??= describeSpawnError(error, child.spawnfile, cwd);
       if (child.pid === undefined) this.finish();
     });
     child.on("exit", (code, signal) => {
@@ -136,7 +137,9 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     child.on("close", () => this.finish());
   }
 
+  /** A program that could not be started ends with `error`, and perhaps with `close` after it, when the lock is no longer its own. */
   private finish(): void {
+    if (this.hasClosed) return;
     this.hasClosed = true;
     // What a program that died has printed of a line is none.
     if (this.endReason === SUCCESS) this.add([this.rest]);
