@@ -35,6 +35,8 @@ export interface RunSummary {
   overhead?: ChunkOverhead;
   /** Attempts of this session whose logs were cut because they grew too long. */
   cutLogs: number;
+  /** Tasks that the `ask` program wanted to add in this session, and that were refused; absent if there are none. */
+  refusedTasks?: number;
   /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */
   canary?: { compared: number; unchecked: number; differing: RecheckDifference[] };
   nodes: NodeSummary[];
@@ -119,6 +121,7 @@ export function summarize(
       seconds: Number(counters.seconds.toFixed(3)),
     },
     cutLogs: counters.cutLogs,
+    ...(counters.refusedTasks === 0 ? {} : { refusedTasks: counters.refusedTasks }),
     ...(counters.job.recheck === undefined ? {} : { canary: summarizeRechecks(counters) }),
     nodes: [
       ...workers.map((worker) => summarizeNode(worker, counters)),

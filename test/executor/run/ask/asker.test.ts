@@ -50,7 +50,7 @@ function startAsker(
   const notices: string[] = [];
   const coordinator = {
     chunkEvents: new ChunkEvents(),
-    counters: { job: { folder: path, first: 0n, units: 1n, params: {}, unitsOf: () => undefined } },
+    counters: { refusedTasks: 0, job: { folder: path, first: 0n, units: 1n, params: {}, unitsOf: () => undefined } },
     scheduler: { view: { inFlight: () => [] }, attempt: () => undefined },
     demand,
     end: (end: object) => ends.push(end),
@@ -169,4 +169,18 @@ t.test("a program that cannot be started halts the run with the reason in words"
   t.match(ends, [{ state: "halted", halt: { reason } }]);
   t.match(notices, [reason, reason, reason, reason]);
   await asker.stop(false);
+});
+
+t.test("slots that are idle because tasks were refused are not called a lack of answers", async (t) => {
+  const program = `${HEAR}print('{"id": "a"}', flush=True)\nhear()`;
+  const sink = new FakeQueue();
+  sink.add = () => Promise.reject(new MusterError("CHANGED", "its file has changed"));
+  sink.isRefusal = () => true;
+  const { notices, read } = startAsker(t, program, { sink, demand: { usableSlots: 4, openTasks: 0 } });
+  await waitUntil("something is said of idle slots", () => notices.some((one) => one.includes("slots are idle")));
+  t.match(read("heard"), '{"refused":"a","reason":"ask:1: its file has changed"}');
+  t.same(notices, [
+    'ask: task "a" is refused: ask:1: its file has changed',
+    "ask: slots are idle for 30 s, because the last task of the program was refused: ask:1: its file has changed",
+  ]);
 });
