@@ -108,7 +108,12 @@ async function spawnAndWait(
   ];
   let endedBy: "timeout" | "stop" | undefined;
   try {
-    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock.fd] });
+    const child = spawn(program, args, {
+      cwd,
+      env: lock.environment,
+      detached: true,
+      stdio: ["ignore", out, err, lock.fd],
+    });
     failpoint("command-spawned");
     lock.record(child.pid);
     const failure = new Promise<string | undefined>((resolve) => {

@@ -1,6 +1,9 @@
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { runMuster, TestFolder } from "./startmuster.js";
+import { waitUntil } from "../lab/waituntil.js";
+import { runMuster, startMuster, TestFolder } from "./startmuster.js";
 
 const shop = new TestFolder();
 t.teardown(() => shop.remove());
@@ -46,4 +49,36 @@ for line in sys.stdin:
   t.equal(shop.json<{ refusedTasks: number }>("runs/refusals/summary.json").refusedTasks, 6);
   const status = await runMuster(["status", "refusals"], { cwd: shop.folder });
   t.match(status.out, "  ask: 6 tasks refused: see ask.log");
+});
+
+t.test("children that do not hold the lock end before a new life, also where muster was killed", async (t) => {
+  const program = `
+def is_alive(pid):
+    try:
+        return open("/proc/%s/stat" % pid).read().split(") ")[-1][0] != "Z"
+    except FileNotFoundError:
+        return False
+with open("children", "a+") as file:
+    file.seek(0)
+    earlier = file.read().split()
+    print("alive:", [pid for pid in earlier if is_alive(pid)], file=sys.stderr)
+    # subprocess closes the descriptors of the lock in the child.
+    file.write("%d\\n" % subprocess.Popen(["sleep", "77"]).pid)
+for line in sys.stdin:
+    if earlier and "want" in json.loads(line):
+        print('{"done": true}', flush=True)`;
+  const words = writeQueue("children", program);
+  const first = startMuster(words);
+  const exited = once(first, "exit");
+  const readChildren = () => (existsSync(join(shop.folder, "children")) ? shop.read("children").split("\n") : []);
+  await waitUntil("it has a child", () => readChildren().length > 1);
+  const [child] = readChildren();
+  const group = readFileSync(`/proc/${child}/stat`, "utf8").split(" ")[4]!;
+  first.kill("SIGKILL");
+  await exited;
+  await waitUntil("the program has read the end of its input", () => !existsSync(`/proc/${group}/environ`));
+  t.ok(existsSync(`/proc/${child}/environ`), "its child lives on");
+  const ran = await runMuster(words);
+  t.equal(ran.code, 0, ran.err);
+  t.same(shop.read("runs/children/ask.log").match(/^alive: .*/gm), ["alive: []", "alive: []"]);
 });

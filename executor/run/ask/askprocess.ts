@@ -53,7 +53,12 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     const err = openSync(log, "a");
     try {
       writeSync(err, `== ${new Date().toISOString()} ${argv.join(" ")}\n`);
-      this.child = spawn(program, args, { cwd, detached: true, stdio: ["pipe", "pipe", err, lock.fd] });
+      this.child = spawn(program, args, {
+        cwd,
+        env: lock.environment,
+        detached: true,
+        stdio: ["pipe", "pipe", err, lock.fd],
+      });
     } finally {
       closeSync(err);
     }
