@@ -29,13 +29,14 @@ for line in sys.stdin:
     told = json.loads(line)
     if "refused" in told:
         refused += 1
-        if refused == 7:
+        if refused == 6:
+            print('{"stop": "t0"}', flush=True)
+        elif refused == 7:
             print('{"done": true}', flush=True)
     elif "want" in told and refused == 0:
         print('{"id": "good"}')
         for n in range(6):
-            print('{"id": "t%d", "params": {"rate": 1}}' % n)
-        print('{"stop": "t0"}', flush=True)`;
+            print('{"id": "t%d", "params": {"rate": 1}}' % n, flush=True)`;
   const ran = await runMuster(writeQueue("refusals", program));
   t.equal(ran.code, 0, ran.err);
   const reason = /task "t(\d)" is refused: ask:(\d):\d+: tasks\[0\]\.params: .*"rate"/g;
@@ -81,4 +82,37 @@ for line in sys.stdin:
   const ran = await runMuster(words);
   t.equal(ran.code, 0, ran.err);
   t.same(shop.read("runs/children/ask.log").match(/^alive: .*/gm), ["alive: []", "alive: []"]);
+});
+
+t.test("a program that was asked for tasks and still thinks is not idle", async (t) => {
+  const program = `
+first = True
+for line in sys.stdin:
+    told = json.loads(line)
+    if "want" in told and first:
+        first = False
+        time.sleep(4)
+        print('{"id": "t1"}', flush=True)
+    elif "output" in told:
+        time.sleep(4)
+        print('{"id": "t2"}\\n{"done": true}', flush=True)`;
+  const ran = await runMuster(writeQueue("thinks", program, { idle: "1s" }));
+  t.equal(ran.code, 0, ran.err);
+  t.same(
+    shop.results("runs/thinks").map(({ chunk }) => chunk),
+    ["t1", "t2"],
+  );
+  t.notMatch(ran.out + ran.err, "had no work");
+});
+
+t.test("a queue that closes because it is idle says so, in the output and in the summary", async (t) => {
+  const program = `
+for line in sys.stdin:
+    if "want" in json.loads(line):
+        print('{"id": "t1", "params": {"rate": 1}}', flush=True)`;
+  const ran = await runMuster(writeQueue("idles", program, { idle: "1s" }));
+  t.equal(ran.code, 0, ran.err);
+  t.match(ran.err, "the queue is closed, because it had no work for 1 s (`idle` of the job)");
+  t.match(ran.out + ran.err, "  its queue was closed, because it had no work for 1 s");
+  t.same(shop.json<{ idleClose: object }>("runs/idles/summary.json").idleClose, { seconds: 1 });
 });

@@ -46,6 +46,8 @@ export class Asker {
   private readonly refusals: AskRefusals;
   private loop: Promise<void> = Promise.resolve();
   private ending: Promise<void> | undefined;
+  /** Whether it has not said anything since its life began, or since it was told a result or asked for tasks. */
+  private isSilent = true;
   /** Whether it has said that it has no more tasks. */
   private isDone = false;
 
@@ -57,6 +59,11 @@ export class Asker {
     coordinator.chunkEvents.on("committed", (count) => outcomes.addResults(count));
     coordinator.chunkEvents.on("failed", (failure) => outcomes.addFailure(failure));
     coordinator.chunkEvents.on("canceled", (chunk) => outcomes.addCanceled(chunk));
+  }
+
+  /** Whether tasks may still come, although there are none now: it thinks, or is about to be started again. */
+  get isAwaited(): boolean {
+    return this.isSilent && !this.isDone && !this.stopped.signal.aborted;
   }
 
   start(): void {
@@ -85,6 +92,7 @@ export class Asker {
         const what = `ask: ${argv.join(" ")} has ended: ${reason}; its log is ${this.log}`;
         if (pause === undefined)
           return this.halt(`${what}. It died ${MAX_DEATHS} times without adding or hearing anything new`);
+        this.isSilent = true;
         this.options.notice(`${what}. It starts again in ${pause} s`);
         await sleep(pause * 1000, undefined, { signal: this.stopped.signal }).catch(() => {});
       }
@@ -109,6 +117,7 @@ export class Asker {
         }
         if (program.hasLines && !tasks.isFull) {
           late.recordAnswer();
+          this.isSilent = false;
           addedCount += await this.answer(program, teller, tasks);
           continue;
         }
@@ -120,6 +129,7 @@ export class Asker {
         const line = program.canWrite ? teller.next(!this.isDone) : undefined;
         if (line !== undefined) {
           program.write(line);
+          this.isSilent = true;
           continue;
         }
         if (late.isDue(teller.isWaiting, monotonicSeconds())) this.options.notice(this.describeLateness(late.seconds));
