@@ -116,3 +116,11 @@ for line in sys.stdin:
   t.match(ran.out + ran.err, "  its queue was closed, because it had no work for 1 s");
   t.same(shop.json<{ idleClose: object }>("runs/idles/summary.json").idleClose, { seconds: 1 });
 });
+
+t.test("a program that dies is quoted with what it printed last", async (t) => {
+  const ran = await runMuster(writeQueue("dies", "import no_such_module_of_muster\n"));
+  t.equal(ran.code, 3);
+  const reason = "has ended: exit code 1: ModuleNotFoundError: No module named 'no_such_module_of_muster'; its log is ";
+  t.equal(ran.err.split(reason).length - 1, 4, ran.err);
+  t.match(shop.json<{ halt: object }>("runs/dies/summary.json").halt, { reason });
+});

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../../fleet/killgroup.js";
 import { failpoint } from "../failpoint.js";
 import type { GroupLock } from "../grouplock.js";
 import { describeSpawnError } from "../spawnerror.js";
 import { MAX_LINE_BYTES } from "./askline.js";
+import { OWN_LINE_PREFIX, readLastWords } from "./lastwords.js";
 
 /** Lines that were read and not handled, and characters of them, after which no more are read for now. */
 const MAX_WAITING_LINES = 1000;
@@ -43,17 +44,21 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
   private hasClosed = false;
   private endReason: string | undefined;
   private readonly child: ChildProcess;
+  /** Where in its log this life begins, in bytes. */
+  private readonly logStart: number;
 
   private constructor(
-    { argv, cwd, log }: AskProgram,
+    private readonly program: AskProgram,
     private readonly lock: GroupLock,
   ) {
     super();
-    const [program = "", ...args] = argv;
+    const { argv, cwd, log } = program;
+    const [file = "", ...args] = argv;
     const err = openSync(log, "a");
     try {
-      writeSync(err, `== ${new Date().toISOString()} ${argv.join(" ")}\n`);
-      this.child = spawn(program, args, {
+      writeSync(err, `${OWN_LINE_PREFIX}${new Date().toISOString()} ${argv.join(" ")}\n`);
+      this.logStart = fstatSync(err).size;
+      this.child = spawn(file, args, {
         cwd,
         env: lock.environment,
         detached: true,
@@ -64,14 +69,14 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     }
     failpoint("ask-spawned");
     lock.record(this.child.pid);
-    this.listen(cwd);
+    this.listen();
   }
 
   static start(program: AskProgram, lock: GroupLock): AskProcess {
     return new AskProcess(program, lock);
   }
 
-  /** How its life ended: "exit code 1"; undefined while it lasts, or while lines of it are left. */
+  /** How its life ended: "exit code 1: ValueError: no trials"; undefined while it lasts, or while lines of it are left. */
   get ended(): string | undefined {
     return this.lines.length === 0 && this.hasClosed ? this.endReason : undefined;
   }
@@ -122,7 +127,7 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     timer.abort();
   }
 
-  private listen(cwd: string): void {
+  private listen(): void {
     const { child } = this;
     child.stdin!.on("error", () => {}); // It has ended: `close` follows.
     child.stdin!.on("drain", () => {
@@ -131,15 +136,23 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     });
     child.stdout!.setEncoding("utf8").on("data", (text: string) => this.receive(text));
     child.on("error", (error: NodeJS.ErrnoException) => {
-      this.endReason ??= describeSpawnError(error, child.spawnfile, cwd);
+      this.endReason ??= describeSpawnError(error, child.spawnfile, this.program.cwd);
       if (child.pid === undefined) this.finish();
     });
     child.on("exit", (code, signal) => {
-      this.endReason ??= code === null ? `ended by ${signal}` : `exit code ${code}`;
+      this.endReason ??= this.describeExit(code, signal);
       // What it left behind would keep its pipes open.
       killGroup(child.pid, "SIGKILL");
     });
     child.on("close", () => this.finish());
+  }
+
+  /** A program that was killed did not print why. */
+  private describeExit(code: number | null, signal: NodeJS.Signals | null): string {
+    const reason = code === null ? `ended by ${signal}` : `exit code ${code}`;
+    if (reason === SUCCESS || signal === "SIGKILL") return reason;
+    const words = readLastWords(this.program.log, this.logStart);
+    return words === undefined ? reason : `${reason}: ${words}`;
   }
 
   /** A program that could not be started ends with `error`, and perhaps with `close` after it, when the lock is no longer its own. */

@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { InvalidFileError } from "../../../schemas/errors.js";
 import type { RunCounters } from "../record/counters.js";
+import { OWN_LINE_PREFIX } from "./lastwords.js";
 
 /** Further refusals of a session are counted, and their number is printed at each power of ten. */
 const MAX_NOTICES = 5;
@@ -63,8 +64,9 @@ export class AskRefusals {
 
   private write(text: string): void {
     if (this.count > MAX_LOGGED) return;
-    const end = this.count === MAX_LOGGED ? "== further refusals are not written here\n" : "";
-    appendFileSync(this.log, `== ${new Date().toISOString()} ${text}\n${end}`);
+    const end = this.count === MAX_LOGGED ? `${OWN_LINE_PREFIX}further refusals are not written here\n` : "";
+    const line = text.replace(/\n\s*/g, "; ");
+    appendFileSync(this.log, `${OWN_LINE_PREFIX}${new Date().toISOString()} ${line}\n${end}`);
   }
 }
 
