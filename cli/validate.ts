@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { listProgramFolders } from "../executor/job/askprogram.js";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
 import { findInventory, type Inventory, loadInventory } from "../fleet/inventory.js";
@@ -51,7 +52,7 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
       case "job":
       case "jobs-file": {
         const fleet = inventory();
-        const job = loadJob(source, { inventory: fleet });
+        const job = loadJob(source, { inventory: fleet, programFolders: listProgramFolders(process.env.PATH) });
         return {
           file,
           ok: true,

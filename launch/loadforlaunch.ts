@@ -1,3 +1,4 @@
+import { listProgramFolders } from "../executor/job/askprogram.js";
 import type { Job } from "../executor/job/job.js";
 import { loadJob } from "../executor/job/loadjob.js";
 import { loadForRun } from "../executor/run/record/ownresults.js";
@@ -42,8 +43,9 @@ export async function loadForLaunch(createSource: () => Source, settings: Launch
   const inventory = findInventory(settings.inventory, process.env, process.cwd());
   const nodes = selectNodes(inventory, settings.limit);
   const { set, range, results, overwrite } = settings;
+  const programFolders = listProgramFolders(process.env.PATH);
   const load = (ownResults: ReadonlySet<string>) =>
-    loadJob(createSource(), { set, range, results, overwrite, inventory, ownResults });
+    loadJob(createSource(), { set, range, results, overwrite, inventory, ownResults, programFolders });
   const job = await loadForRun(load, (one) => resolveRunPath(one, settings.out, settings.fresh));
   if (overwrite && job.results === undefined)
     throw new UsageError("--overwrite needs a folder of results", "Add --results DIR.");

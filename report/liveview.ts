@@ -11,6 +11,7 @@ import {
   formatTimeLeft,
   formatWaiting,
 } from "./livetext.js";
+import { formatRefusedTasks } from "./outcometext.js";
 import { formatOverhead } from "./overheadtext.js";
 import { countStyledColumns, joinParts, type Paint, paintLine, type StyledPart } from "./styledtext.js";
 import { formatEnergy, formatUsageTotals } from "./usagetext.js";
@@ -85,6 +86,7 @@ function listCounts(live: LiveRun): StyledPart[][] {
     waiting.units === "0" ? [] : [[formatWaiting(live), "quiet"]],
     chunks.failed === 0 ? [] : [[`${formatCount(chunks.failed)} failed`, "bad"]],
     chunks.stopped === undefined ? [] : [[`${formatCount(chunks.stopped)} stopped`, "quiet"]],
+    live.refusedTasks === undefined ? [] : [[formatRefusedTasks(live.refusedTasks), "bad"]],
   ];
 }
 

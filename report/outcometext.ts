@@ -1,5 +1,5 @@
 import type { ChunkOutcomes } from "../executor/run/record/chunkoutcomes.js";
-import { formatCount } from "./format.js";
+import { formatCount, pluralize } from "./format.js";
 
 /** Returns how many chunks failed, were stopped and canceled, to follow those that are done: ", 3 failed, 2 stopped"; nothing where none was. */
 export function formatOtherOutcomes({ failed, stopped = 0, canceled = 0 }: ChunkOutcomes): string {
@@ -12,4 +12,9 @@ export function formatOtherOutcomes({ failed, stopped = 0, canceled = 0 }: Chunk
     .flat()
     .map((part) => `, ${part}`)
     .join("");
+}
+
+/** Returns how many tasks of an `ask` program were refused: "3 tasks refused"; nothing where none was. */
+export function formatRefusedTasks(count = 0): string {
+  return count === 0 ? "" : `${pluralize(count, "task")} refused`;
 }

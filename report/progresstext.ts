@@ -2,6 +2,7 @@ import type { LiveRun } from "../executor/run/record/liverun.js";
 import { formatCount, formatRate, pluralize, toPrintableText } from "./format.js";
 import { secondsSince } from "./liveestimates.js";
 import { formatTimeLeft } from "./livetext.js";
+import { formatRefusedTasks } from "./outcometext.js";
 
 /** Returns the progress of a run on one line: share, chunks, rate of this session, time left, failures. */
 export function formatTotalProgress(live: LiveRun, nowMs: number): string {
@@ -15,5 +16,6 @@ export function formatTotalProgress(live: LiveRun, nowMs: number): string {
   const parts = [live.queue === "open" ? "queue open" : `${share} %`, done, rate, formatTimeLeft(live, nowMs)];
   if (chunks.failed > 0) parts.push(`${pluralize(chunks.failed, "chunk")} failed`);
   if (chunks.stopped !== undefined) parts.push(`${formatCount(chunks.stopped)} stopped`);
+  parts.push(formatRefusedTasks(live.refusedTasks));
   return toPrintableText([`${name}: ${parts.filter((part) => part !== "").join(", ")}`]);
 }

@@ -6,7 +6,7 @@ import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPrintableText } from "./format.js";
 import { formatNodeNames } from "./leftovertext.js";
 import { formatLiveRun, formatLiveTotal } from "./livetext.js";
-import { formatOtherOutcomes } from "./outcometext.js";
+import { formatOtherOutcomes, formatRefusedTasks } from "./outcometext.js";
 
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
@@ -49,6 +49,7 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
   );
   const lines = [`${run.name}: ${state}: ${progress.join(", ")}`];
   if (run.queue === "open") lines.push(`  its queue is open: add tasks with muster add, or close it with --close`);
+  if (run.refusedTasks !== undefined) lines.push(`  ask: ${formatRefusedTasks(run.refusedTasks)}: see ask.log`);
   if (run.reason !== undefined) lines.push(`  ${run.reason}`);
   if (started !== undefined && seconds !== undefined)
     lines.push(

@@ -8,7 +8,8 @@ import { formatSlots, groupByReason } from "../executor/schedule/slots/groupbyre
 import { formatFailureGroups } from "./failuretext.js";
 import { formatBytes, formatCount, formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
-import { formatOtherOutcomes } from "./outcometext.js";
+import { formatSeconds } from "./livetext.js";
+import { formatOtherOutcomes, formatRefusedTasks } from "./outcometext.js";
 import { formatOverhead } from "./overheadtext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
 import { formatRunUsage } from "./usagetext.js";
@@ -45,6 +46,10 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
       lines.push(
         `  the output of ${pluralize(summary.cutLogs, "attempt")} was truncated to ${formatBytes(MAX_LOG_BYTES)} per log; the files in logs/ say where`,
       );
+    if (summary.idleClose !== undefined)
+      lines.push(`  its queue was closed, because it had no work for ${formatSeconds(summary.idleClose.seconds)}`);
+    if (summary.refusedTasks !== undefined)
+      lines.push(`  ask: ${formatRefusedTasks(summary.refusedTasks)}: see ${where}/ask.log`);
     if (session.dropped > 0)
       lines.push(
         `  ${pluralize(session.dropped, "superseded attempt")} stopped or discarded${formatDiscarded(session)}: another attempt has the chunk`,

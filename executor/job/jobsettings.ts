@@ -3,6 +3,7 @@ import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
 import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
+import { readAsk } from "./askprogram.js";
 import { checkGpuCounts } from "./gpucounts.js";
 import { readGpuShare } from "./gpushare.js";
 import type { Job, JobRequirements } from "./job.js";
@@ -63,14 +64,18 @@ export type JobSettings = Pick<
 
 /**
  * Reads the keys that every kind of job has. `fleet`: the nodes that may run the job; undefined = unknown, so `needs.nodes`
- * and `python_env` are not checked.
+ * and `python_env` are not checked. `programFolders`: see JobOptions.
  */
-export function readJobSettings(reader: JobReader, fleet: KnownNodes | undefined): JobSettings {
+export function readJobSettings(
+  reader: JobReader,
+  fleet: KnownNodes | undefined,
+  programFolders: readonly string[] | undefined,
+): JobSettings {
   return {
     needs: readNeeds(reader, fleet),
     pythonEnv: readPythonEnv(reader, fleet),
     params: readParams(reader),
-    ask: reader.source.get(["ask"]) as readonly string[] | undefined,
+    ask: readAsk(reader, programFolders),
     retry: {
       attempts: reader.number(["retry", "attempts"]) ?? 3,
       backoff: readSeconds(reader, ["retry", "backoff"]) ?? 1,

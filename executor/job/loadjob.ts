@@ -54,6 +54,8 @@ export interface JobOptions {
   enough?: Enough;
   /** The nodes that may run the job, and its routes; undefined = what depends on it is not checked. */
   inventory?: Inventory;
+  /** Where programs of this machine are looked for, as `listProgramFolders` returns them; undefined = `ask` is not checked. */
+  programFolders?: readonly string[];
   /** From `--results` and `--overwrite`: an absolute path, and whether files there may be replaced. */
   results?: string;
   overwrite?: boolean;
@@ -86,7 +88,7 @@ export function loadJob(file: string | Source, options: JobOptions = {}): Job {
   const reader = new JobReader(source, folder, options.inputOverrides);
   for (const problem of checkSchema(source, schema)) reader.problems.push(problem);
   if (reader.keys([]).length === 0) throw createInvalidFileError(reader.problems);
-  const settings = readJobSettings(reader, options.inventory);
+  const settings = readJobSettings(reader, options.inventory, options.programFolders);
   const directory = readDirectory(reader);
   const projectRoot = readProjectRoot(reader);
   const folders = readFolders(reader, projectRoot);

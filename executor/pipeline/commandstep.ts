@@ -15,6 +15,7 @@ import { killGroup } from "../../fleet/killgroup.js";
 import { renderTemplate } from "../job/template.js";
 import { failpoint } from "../run/failpoint.js";
 import { GroupLock } from "../run/grouplock.js";
+import { describeSpawnError } from "../run/spawnerror.js";
 import type { LocatedInput } from "./locateinputs.js";
 import type { StepAction } from "./pipeline.js";
 
@@ -107,13 +108,16 @@ async function spawnAndWait(
   ];
   let endedBy: "timeout" | "stop" | undefined;
   try {
-    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", out, err, lock.fd] });
+    const child = spawn(program, args, {
+      cwd,
+      env: lock.environment,
+      detached: true,
+      stdio: ["ignore", out, err, lock.fd],
+    });
     failpoint("command-spawned");
     lock.record(child.pid);
     const failure = new Promise<string | undefined>((resolve) => {
-      child.on("error", (error: NodeJS.ErrnoException) =>
-        resolve(error.code === "ENOENT" ? `there is no program ${program}` : error.message),
-      );
+      child.on("error", (error) => resolve(describeSpawnError(error, program, cwd)));
       child.on("exit", (code, signal) =>
         resolve(code === 0 ? undefined : code === null ? `ended by ${signal}` : `exit code ${code}`),
       );

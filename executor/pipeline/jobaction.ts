@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import { InvalidFileError, UsageError } from "../../schemas/errors.js";
 import { suggest } from "../../schemas/suggest.js";
+import { listProgramFolders } from "../job/askprogram.js";
 import { readEnough } from "../job/enough.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import { isBelow } from "../job/inputs.js";
@@ -74,7 +75,8 @@ function loadLocalJob(
   const mayAppear = (path: string) => context.publishedFolders.some((one) => isBelow(one, resolve(base, path)));
   const inputOverrides = new InputOverrides(new Map(context.inputs.map(({ path }) => [path, undefined])), mayAppear);
   const name = nameStepJob(context.pipelineName, step);
-  const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name };
+  const programFolders = listProgramFolders(process.env.PATH);
+  const options = { set, range, enough, folder, inputOverrides, inventory: context.inventory, name, programFolders };
   const job = loadOrReport(reader, [...at, "set"], () => loadJob(source.path, options));
   if (job === undefined) return undefined;
   if (tasks !== undefined && job.queue === undefined)

@@ -1,6 +1,7 @@
 import { InvalidFileError, UsageError } from "../../schemas/errors.js";
 import { readSource } from "../../schemas/parsesource.js";
 import { readTextFile } from "../../schemas/textfile.js";
+import { listProgramFolders } from "../job/askprogram.js";
 import { InputOverrides } from "../job/inputoverrides.js";
 import type { Job } from "../job/job.js";
 import { loadJob } from "../job/loadjob.js";
@@ -46,7 +47,19 @@ function loadFile(
   const inputOverrides = new InputOverrides(new Map(inputs.map(({ path, parts }) => [path, parts])));
   const name = nameStepJob(context.pipeline.name, step.name);
   const { inventory, overwrite } = context;
-  const options = { set, range, enough, folder, inputOverrides, inventory, name, overwrite, ownResults };
+  const programFolders = listProgramFolders(process.env.PATH);
+  const options = {
+    set,
+    range,
+    enough,
+    folder,
+    inputOverrides,
+    inventory,
+    name,
+    overwrite,
+    ownResults,
+    programFolders,
+  };
   return { job: reportUsageErrors(step, action, () => loadJob(file, options)), inputOverrides };
 }
 

@@ -91,6 +91,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
           : { seconds: roundSeconds(Number(units) * perUnit) }),
     },
     ...(job.queue === undefined ? {} : { queue: job.queue.isOpen ? "open" : "closed" }),
+    ...(counters.refusedTasks === 0 ? {} : { refusedTasks: counters.refusedTasks }),
     running: load.running,
     usableSlots: schedule.usableSlots,
     collecting: load.collecting,

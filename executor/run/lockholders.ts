@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readGroup } from "./processgroup.js";
 
 /**
  * Returns the process groups that hold the lock of an open file, apart from this process's own, from what the kernel says about open
@@ -25,14 +26,5 @@ function holdsLock(pid: string, path: string): boolean {
     );
   } catch {
     return false;
-  }
-}
-
-/** The fields after the name, which may contain spaces, are the state, the parent and the group. */
-function readGroup(pid: string): number | undefined {
-  try {
-    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[2]);
-  } catch {
-    return undefined;
   }
 }

@@ -148,7 +148,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     observer.runStarted(live, directory.path, leftOut);
     if (directory.queue !== undefined) {
       const { follower, changes } = directory.queue;
-      queue = new QueueWatch({ path: directory.path, job }, follower, coordinator, directory.replay);
+      queue = new QueueWatch({ path: directory.path, job }, follower, coordinator, directory.replay, {
+        notice: (message) => observer.notice(message),
+        isAwaited: () => asker?.isAwaited ?? false,
+      });
       queue.start(changes);
     }
     asker = createAsker(job, directory, coordinator, (message) => observer.notice(message));

@@ -145,7 +145,10 @@ return []`;
     const job = new AskingJob(shop, "dies", lab.inventory(), decide, matrix(20));
     const ran = await job.start({}, []).ended;
     t.equal(ran.code, 0, ran.err);
-    t.match(ran.err, /ask: python3 ask.py has ended: exit code 7; its log is .*ask\.log\. It starts again in 1 s/);
+    t.match(
+      ran.err,
+      /ask: python3 ask.py has ended: exit code 7: asking; its log is .*ask\.log\. It starts again in 1 s/,
+    );
     t.equal(job.lives().length, 2);
     t.same(
       results(job.lives()[1]!)

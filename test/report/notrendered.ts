@@ -13,6 +13,7 @@ export const NOT_RENDERED = [
   "formatTable",
   "formatOverhead",
   "formatOtherOutcomes",
+  "formatRefusedTasks",
   // Parts of formatSummary, formatHistory, renderRun and renderHistoryPage.
   "formatEnergy",
   "formatUsageTotals",

@@ -50,6 +50,8 @@ export interface JobQueue {
   accept(tasks: readonly TaskDefinition[]): [start: bigint, end: bigint];
   /** Sets how many of the accepted tasks are canceled. */
   setCanceled(count: bigint): void;
-  /** No more tasks will come. */
-  close(): void;
+  /** Why it has closed by itself: it had no work for `idleSeconds`. */
+  readonly closedBy?: "idle";
+  /** No more tasks will come. `by`: why it closes by itself. */
+  close(by?: "idle"): void;
 }

@@ -22,6 +22,7 @@ export class QueuedTasks implements JobQueue {
   readonly #filled = new Map<readonly Template[], readonly Template[]>();
   #canceledCount = 0n;
   #isOpen = true;
+  #closedBy: "idle" | undefined;
 
   constructor(private readonly defaults: QueueDefaults) {
     this.read = defaults.read;
@@ -44,8 +45,13 @@ export class QueuedTasks implements JobQueue {
     return this.#isOpen;
   }
 
-  close(): void {
+  get closedBy(): "idle" | undefined {
+    return this.#closedBy;
+  }
+
+  close(by?: "idle"): void {
     this.#isOpen = false;
+    this.#closedBy = by;
   }
 
   setCanceled(count: bigint): void {

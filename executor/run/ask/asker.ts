@@ -3,12 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MusterError } from "../../../schemas/errors.js";
 import type { Coordinator } from "../coordinator.js";
 import { GroupLock } from "../grouplock.js";
-import { stopChunk } from "../stopchunk.js";
+import { HAS_ENDED, stopChunk } from "../stopchunk.js";
 import { monotonicSeconds } from "../timer.js";
 import { formatRefusal, parseAnswer, showLine } from "./askline.js";
 import { AskProcess, END_SECONDS, type PrintedLine, SUCCESS } from "./askprocess.js";
+import { AskRefusals, describeRefusal } from "./askrefusals.js";
 import { AskRestarts, MAX_DEATHS } from "./askrestarts.js";
 import { AskTeller } from "./askteller.js";
+import { LateAnswers } from "./lateanswers.js";
 import type { Outcomes } from "./outcomes.js";
 import { type PrintedTask, TaskBuffer } from "./taskbuffer.js";
 import type { TaskSink } from "./tasksink.js";
@@ -41,18 +43,27 @@ export class Asker {
   private readonly stopped = new AbortController();
   private readonly restarts = new AskRestarts();
   private readonly log: string;
+  private readonly refusals: AskRefusals;
   private loop: Promise<void> = Promise.resolve();
   private ending: Promise<void> | undefined;
+  /** Whether it has not said anything since its life began, or since it was told a result or asked for tasks. */
+  private isSilent = true;
   /** Whether it has said that it has no more tasks. */
   private isDone = false;
 
   constructor(private readonly options: AskerOptions) {
     const { coordinator, outcomes, path } = options;
     this.log = join(path, "ask.log");
+    this.refusals = new AskRefusals(this.log, coordinator.counters, options.notice);
     // Outcomes are counted from the first one on, whether or not the program runs.
     coordinator.chunkEvents.on("committed", (count) => outcomes.addResults(count));
     coordinator.chunkEvents.on("failed", (failure) => outcomes.addFailure(failure));
     coordinator.chunkEvents.on("canceled", (chunk) => outcomes.addCanceled(chunk));
+  }
+
+  /** Whether tasks may still come, although there are none now: it thinks, or is about to be started again. */
+  get isAwaited(): boolean {
+    return this.isSilent && !this.isDone && !this.stopped.signal.aborted;
   }
 
   start(): void {
@@ -81,6 +92,7 @@ export class Asker {
         const what = `ask: ${argv.join(" ")} has ended: ${reason}; its log is ${this.log}`;
         if (pause === undefined)
           return this.halt(`${what}. It died ${MAX_DEATHS} times without adding or hearing anything new`);
+        this.isSilent = true;
         this.options.notice(`${what}. It starts again in ${pause} s`);
         await sleep(pause * 1000, undefined, { signal: this.stopped.signal }).catch(() => {});
       }
@@ -105,6 +117,7 @@ export class Asker {
         }
         if (program.hasLines && !tasks.isFull) {
           late.recordAnswer();
+          this.isSilent = false;
           addedCount += await this.answer(program, teller, tasks);
           continue;
         }
@@ -116,12 +129,10 @@ export class Asker {
         const line = program.canWrite ? teller.next(!this.isDone) : undefined;
         if (line !== undefined) {
           program.write(line);
+          this.isSilent = true;
           continue;
         }
-        if (late.isDue(teller.isWaiting, monotonicSeconds()))
-          this.options.notice(
-            `ask: no answer for ${late.seconds} s though slots are idle; the program's log is ${this.log}`,
-          );
+        if (late.isDue(teller.isWaiting, monotonicSeconds())) this.options.notice(this.describeLateness(late.seconds));
         await this.waitForChange(program);
       }
       if (program.ended === SUCCESS) await this.close();
@@ -157,14 +168,14 @@ export class Asker {
       if (line === undefined) return 0;
       const answer = parseAnswer(line.text);
       if (answer.kind === "task") {
-        tasks.add(answer);
+        tasks.add({ ...answer, line: line.number });
         continue;
       }
       const needsTasks = answer.kind === "done" || (answer.kind === "stop" && tasks.has(answer.id));
       const added = needsTasks ? await this.addTasks(tasks.takeAll(), program, teller) : 0;
       if (answer.kind === "unknown") this.halt(this.describeUnknown(line, answer.why));
       else if (answer.kind === "done") await this.close();
-      else await this.stopChunk(answer.id, program);
+      else await this.stopChunk(answer.id, line.number, program);
       return added;
     }
     return 0;
@@ -175,12 +186,13 @@ export class Asker {
     const { sink } = this.options;
     if (tasks.length === 0) return 0;
     if (sink === undefined) {
-      for (const { id } of tasks) program.write(formatRefusal(id, "the job is no queue: it takes no tasks"));
+      for (const task of tasks) this.refuseTask(task, "the job is no queue: it takes no tasks", program);
       return 0;
     }
     try {
       const added = await sink.add(tasks.map(({ text }) => text));
       if (added > 0) teller.recordAnswer();
+      this.refusals.recordAccepted();
       return added;
     } catch (error) {
       if (error instanceof MusterError && error.code === "HELD" && !this.stopped.signal.aborted) {
@@ -189,7 +201,7 @@ export class Asker {
       }
       if (!(error instanceof MusterError) || !sink.isRefusal(error)) throw error;
       if (tasks.length === 1) {
-        program.write(formatRefusal(tasks[0]!.id, error.message));
+        this.refuseTask(tasks[0]!, error, program);
         return 0;
       }
     }
@@ -198,9 +210,19 @@ export class Asker {
     return added;
   }
 
-  private async stopChunk(id: string, program: AskProcess): Promise<void> {
-    const reason = await stopChunk(this.options.coordinator, id);
-    if (reason !== undefined) program.write(formatRefusal(id, reason));
+  private refuseTask({ id, line }: PrintedTask, error: Error | string, program: AskProcess): void {
+    const reason = describeRefusal(line, error);
+    this.refusals.record({ what: "task", id, reason });
+    program.write(formatRefusal(id, reason));
+  }
+
+  private async stopChunk(id: string, line: number, program: AskProcess): Promise<void> {
+    const why = await stopChunk(this.options.coordinator, id);
+    if (why === undefined) return;
+    const refusal = { what: "stop", id, reason: describeRefusal(line, why) } as const;
+    if (why === HAS_ENDED) this.refusals.recordLateStop(refusal);
+    else this.refusals.record(refusal);
+    program.write(formatRefusal(id, refusal.reason));
   }
 
   /** The program has no more tasks. */
@@ -214,6 +236,13 @@ export class Asker {
     if (this.options.sink === undefined) return false;
     const { usableSlots, openTasks } = this.options.coordinator.demand;
     return openTasks - usableSlots >= Math.max(MIN_MAX_WAITING, MAX_WAITING_PER_SLOT * usableSlots);
+  }
+
+  private describeLateness(seconds: number): string {
+    const { lastTaskReason } = this.refusals;
+    return lastTaskReason === undefined
+      ? `ask: no answer for ${seconds} s though slots are idle; the program's log is ${this.log}`
+      : `ask: slots are idle for ${seconds} s, because the last task of the program was refused: ${lastTaskReason}`;
   }
 
   private describeUnknown({ text, number }: PrintedLine, why: string): string {
@@ -240,34 +269,5 @@ export class Asker {
     program.off("change", wake);
     for (const event of OUTCOME_EVENTS) chunkEvents.off(event, wake);
     this.stopped.signal.removeEventListener("abort", wake);
-  }
-}
-
-/** Knows since when an answer is expected, and when to say that it is late. */
-class LateAnswers {
-  /** Monotonic seconds. */
-  private since: number | undefined;
-  private limitSeconds: number;
-
-  constructor(private readonly firstLimitSeconds: number) {
-    this.limitSeconds = firstLimitSeconds;
-  }
-
-  /** For how long an answer was expected when that was last due. */
-  get seconds(): number {
-    return this.limitSeconds / 2;
-  }
-
-  recordAnswer(): void {
-    this.since = undefined;
-    this.limitSeconds = this.firstLimitSeconds;
-  }
-
-  isDue(isWaiting: boolean, now: number): boolean {
-    if (!isWaiting) this.since = undefined;
-    else this.since ??= now;
-    if (this.since === undefined || now - this.since < this.limitSeconds) return false;
-    this.limitSeconds *= 2;
-    return true;
   }
 }

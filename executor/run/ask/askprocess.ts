@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "../../../fleet/killgroup.js";
 import { failpoint } from "../failpoint.js";
 import type { GroupLock } from "../grouplock.js";
+import { describeSpawnError } from "../spawnerror.js";
 import { MAX_LINE_BYTES } from "./askline.js";
+import { OWN_LINE_PREFIX, readLastWords } from "./lastwords.js";
 
 /** Lines that were read and not handled, and characters of them, after which no more are read for now. */
 const MAX_WAITING_LINES = 1000;
@@ -42,17 +44,26 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
   private hasClosed = false;
   private endReason: string | undefined;
   private readonly child: ChildProcess;
+  /** Where in its log this life begins, in bytes. */
+  private readonly logStart: number;
 
   private constructor(
-    { argv, cwd, log }: AskProgram,
+    private readonly program: AskProgram,
     private readonly lock: GroupLock,
   ) {
     super();
-    const [program = "", ...args] = argv;
+    const { argv, cwd, log } = program;
+    const [file = "", ...args] = argv;
     const err = openSync(log, "a");
     try {
-      writeSync(err, `== ${new Date().toISOString()} ${argv.join(" ")}\n`);
-      this.child = spawn(program, args, { cwd, detached: true, stdio: ["pipe", "pipe", err, lock.fd] });
+      writeSync(err, `${OWN_LINE_PREFIX}${new Date().toISOString()} ${argv.join(" ")}\n`);
+      this.logStart = fstatSync(err).size;
+      this.child = spawn(file, args, {
+        cwd,
+        env: lock.environment,
+        detached: true,
+        stdio: ["pipe", "pipe", err, lock.fd],
+      });
     } finally {
       closeSync(err);
     }
@@ -65,7 +76,7 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     return new AskProcess(program, lock);
   }
 
-  /** How its life ended: "exit code 1"; undefined while it lasts, or while lines of it are left. */
+  /** How its life ended: "exit code 1: ValueError: no trials"; undefined while it lasts, or while lines of it are left. */
   get ended(): string | undefined {
     return this.lines.length === 0 && this.hasClosed ? this.endReason : undefined;
   }
@@ -125,18 +136,28 @@ export class AskProcess extends EventEmitter<{ change: [] }> {
     });
     child.stdout!.setEncoding("utf8").on("data", (text: string) => this.receive(text));
     child.on("error", (error: NodeJS.ErrnoException) => {
-      this.endReason ??= error.code === "ENOENT" ? `there is no program ${child.spawnfile}` : error.message;
+      this.endReason ??= describeSpawnError(error, child.spawnfile, this.program.cwd);
       if (child.pid === undefined) this.finish();
     });
     child.on("exit", (code, signal) => {
-      this.endReason ??= code === null ? `ended by ${signal}` : `exit code ${code}`;
+      this.endReason ??= this.describeExit(code, signal);
       // What it left behind would keep its pipes open.
       killGroup(child.pid, "SIGKILL");
     });
     child.on("close", () => this.finish());
   }
 
+  /** A program that was killed did not print why. */
+  private describeExit(code: number | null, signal: NodeJS.Signals | null): string {
+    const reason = code === null ? `ended by ${signal}` : `exit code ${code}`;
+    if (reason === SUCCESS || signal === "SIGKILL") return reason;
+    const words = readLastWords(this.program.log, this.logStart);
+    return words === undefined ? reason : `${reason}: ${words}`;
+  }
+
+  /** A program that could not be started ends with `error`, and perhaps with `close` after it, when the lock is no longer its own. */
   private finish(): void {
+    if (this.hasClosed) return;
     this.hasClosed = true;
     // What a program that died has printed of a line is none.
     if (this.endReason === SUCCESS) this.add([this.rest]);

@@ -2,10 +2,11 @@
 const MAX_TASKS = 1000;
 const MAX_CHARS = 16 << 20;
 
-/** A task as an `ask` program has printed it. */
+/** A task as an `ask` program has printed it. `line`: the number of the line in that life. */
 export interface PrintedTask {
   readonly id: string;
   readonly text: string;
+  readonly line: number;
 }
 
 /** Tasks that an `ask` program has printed and that are not in the queue yet, in their order. */

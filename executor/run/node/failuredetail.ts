@@ -49,9 +49,9 @@ function explainShell(meaning: string, line: string | undefined, confirmed: RegE
 
 /**
  * Returns the line that says why a program failed: that a disk is full; of a Python traceback the line of the exception; otherwise the last
- * line that is not blank.
+ * line that is not blank. `tail`: the end of its output; undefined where that has none.
  */
-function findLastWords(tail: string): string | undefined {
+export function findLastWords(tail: string): string | undefined {
   const lines = tail.split("\n").map((line) => line.trimEnd());
   const full = lines.findLast((line) => DISK_FULL.test(line));
   if (full !== undefined) return full;

@@ -12,7 +12,8 @@ export type QueueChange =
   | { type: "added"; start: bigint; end: bigint }
   /** A task is to be canceled. */
   | { type: "canceled"; unit: bigint }
-  | { type: "closed" };
+  /** `by`: why it closed by itself. */
+  | { type: "closed"; by?: "idle" };
 
 /** Reads the queue file of a run directory, as far as it is written, and adds its tasks to the job. */
 export class QueueFollower {
@@ -72,8 +73,8 @@ export class QueueFollower {
           return units === undefined ? [] : [{ type: "canceled", unit: units[0] }];
         });
       case "close":
-        queue.close();
-        return [{ type: "closed" }];
+        queue.close(record.by);
+        return [{ type: "closed", ...(record.by === undefined ? {} : { by: record.by }) }];
       default:
         return record satisfies never;
     }

@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MusterError } from "../../../schemas/errors.js";
+import type { Job } from "../../job/job.js";
 import type { Coordinator } from "../coordinator.js";
 import type { RunReplay } from "../record/replay.js";
 import { closeIdleQueue, type RunQueue } from "./addtasks.js";
@@ -9,6 +10,12 @@ import { QUEUE_FILE } from "./queuerecord.js";
 
 /** How often the file is looked at where the system does not tell of a change. */
 const POLL_MS = 1000;
+
+/** What a watch needs beside the queue. `isAwaited`: whether tasks are still to come from a program that was asked for them. */
+export interface QueueWatchHooks {
+  readonly notice: (message: string) => void;
+  readonly isAwaited: () => boolean;
+}
 
 /** Tells the coordinator of a run what happens to its queue, and closes one that has had no work for as long as its job says. */
 export class QueueWatch {
@@ -23,6 +30,7 @@ export class QueueWatch {
     private readonly follower: QueueFollower,
     private readonly coordinator: Coordinator,
     private readonly replay: RunReplay,
+    private readonly hooks: QueueWatchHooks,
   ) {}
 
   /** Tells of `earlier`, what was read when the run was opened, and then of what comes until `stop`. */
@@ -63,6 +71,7 @@ export class QueueWatch {
       case "canceled":
         return this.cancel(change.unit);
       case "closed":
+        if (change.by === "idle") this.hooks.notice(describeIdleClose(this.queue.job));
         return this.coordinator.event({ type: "queueClosed" });
       default:
         return change satisfies never;
@@ -79,7 +88,13 @@ export class QueueWatch {
     const { idleSeconds, isOpen = false } = this.queue.job.queue ?? {};
     const { scheduler } = this.coordinator;
     // Before a node is there, nobody could know that there is no work.
-    if (idleSeconds === undefined || !isOpen || !scheduler.isIdle || scheduler.view.usableSlots === 0) {
+    if (
+      idleSeconds === undefined ||
+      !isOpen ||
+      !scheduler.isIdle ||
+      scheduler.view.usableSlots === 0 ||
+      this.hooks.isAwaited()
+    ) {
       this.idleSince = undefined;
       return;
     }
@@ -99,4 +114,8 @@ export class QueueWatch {
         this.isClosing = false;
       });
   }
+}
+
+function describeIdleClose({ queue }: Job): string {
+  return `the queue is closed, because it had no work for ${queue?.idleSeconds} s (\`idle\` of the job)`;
 }

@@ -34,6 +34,8 @@ export class RunCounters {
   failedUnits = 0n;
   /** Tasks of a queue that were canceled, in all sessions. */
   canceled: bigint;
+  /** Tasks of an `ask` program that were refused in this session. */
+  refusedTasks = 0;
   /** Results of superseded attempts that were not taken. */
   dropped = 0;
   /** The seconds that superseded attempts ran. */

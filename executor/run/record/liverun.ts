@@ -37,6 +37,8 @@ export interface LiveRun {
   waiting: { units: string; seconds?: number };
   /** Of a queue: whether more tasks may come. */
   queue?: "open" | "closed";
+  /** Tasks that the `ask` program wanted to add in this session, and that were refused; absent if there are none. */
+  refusedTasks?: number;
   running: number;
   usableSlots: number;
   /** The number of results that are being collected. */

@@ -28,6 +28,8 @@ export interface RunStatus {
   units: { done: string; total?: string };
   /** Of a queue: whether more tasks may come. */
   queue?: "open" | "closed";
+  /** Tasks that the `ask` program wanted to add in the last session, and that were refused; absent if there are none. */
+  refusedTasks?: number;
   /** The nodes that may work, or have worked, on it. */
   nodes: string[];
   /** The nodes that may still hold processes or files of it; absent while it runs, or if there are none. */
@@ -125,7 +127,7 @@ export function createEmptyStatus(path: string): RunStatus {
 }
 
 function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): RunStatus {
-  const { name, state, chunks, units, error, halt } = summary;
+  const { name, state, chunks, units, refusedTasks, error, halt } = summary;
   const nodes = summary.nodes.filter((node) => node.state !== "left out").map((node) => node.node);
   return {
     name,
@@ -133,6 +135,7 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
     state,
     chunks,
     units,
+    ...(refusedTasks === undefined ? {} : { refusedTasks }),
     nodes,
     ...leftoversField(end.leftovers ?? []),
     reason: error ?? halt?.reason,
@@ -184,9 +187,11 @@ function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "
 }
 
 /** Returns what the coordinator of a session wrote about what it ran: it removes that at its end. */
-function liveField(path: string, session: number | undefined): Pick<RunStatus, "live"> {
+function liveField(path: string, session: number | undefined): Pick<RunStatus, "live" | "refusedTasks"> {
   const live = session === undefined ? undefined : readLiveRun(path, session);
-  return live === undefined ? {} : { live };
+  if (live === undefined) return {};
+  const { refusedTasks } = live;
+  return { ...(refusedTasks === undefined ? {} : { refusedTasks }), live };
 }
 
 function leftoversField(leftovers: Leftover[]): Pick<RunStatus, "leftovers"> {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
+import type { Job } from "../../job/job.js";
 import type { Failure, HaltReason } from "../../schedule/events.js";
 import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
 import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
@@ -35,6 +36,10 @@ export interface RunSummary {
   overhead?: ChunkOverhead;
   /** Attempts of this session whose logs were cut because they grew too long. */
   cutLogs: number;
+  /** Tasks that the `ask` program wanted to add in this session, and that were refused; absent if there are none. */
+  refusedTasks?: number;
+  /** Of a queue that has closed by itself: for how many seconds it had no work; absent otherwise. */
+  idleClose?: { seconds: number };
   /** Rechecks, if the job asks for them: `compared` in all sessions, `unchecked` chunks that could not be rechecked in this one. */
   canary?: { compared: number; unchecked: number; differing: RecheckDifference[] };
   nodes: NodeSummary[];
@@ -119,6 +124,8 @@ export function summarize(
       seconds: Number(counters.seconds.toFixed(3)),
     },
     cutLogs: counters.cutLogs,
+    ...describeIdleClose(counters.job),
+    ...(counters.refusedTasks === 0 ? {} : { refusedTasks: counters.refusedTasks }),
     ...(counters.job.recheck === undefined ? {} : { canary: summarizeRechecks(counters) }),
     nodes: [
       ...workers.map((worker) => summarizeNode(worker, counters)),
@@ -193,6 +200,11 @@ function adviseOnHalt({ rule }: HaltReason, committedChunks: number): string {
       : ` To continue regardless, ${rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job"}.`;
   if (committedChunks === 0) return `Correct the cause, and run the same command again: it starts over.${regardless}`;
   return `Correct the cause. If it is in the job's files, start a new run with --fresh; otherwise run the same command again to resume.${regardless}`;
+}
+
+function describeIdleClose({ queue }: Job): Pick<RunSummary, "idleClose"> {
+  const { closedBy, idleSeconds } = queue ?? {};
+  return closedBy === undefined || idleSeconds === undefined ? {} : { idleClose: { seconds: idleSeconds } };
 }
 
 function summarizeUsage({ usage }: RunCounters, workers: Participant[]): Pick<RunSummary, "usage"> {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { Asker } from "../../../../executor/run/ask/asker.js";
@@ -37,20 +37,26 @@ class FakeQueue implements TaskSink {
 function startAsker(
   t: Test,
   program: string,
-  { sink, demand, results = "" }: { sink?: TaskSink; demand: object; results?: string },
+  {
+    sink,
+    demand,
+    results = "",
+    argv = ["python3", "ask.py"],
+  }: { sink?: TaskSink; demand: object; results?: string; argv?: string[] },
 ) {
   const path = t.testdir({ "results.ndjson": results, "journal.ndjson": "", "ask.py": program });
+  chmodSync(join(path, "ask.py"), 0o755);
   const ends: object[] = [];
+  const notices: string[] = [];
   const coordinator = {
     chunkEvents: new ChunkEvents(),
-    counters: { job: { folder: path, first: 0n, units: 1n, params: {}, unitsOf: () => undefined } },
+    counters: { refusedTasks: 0, job: { folder: path, first: 0n, units: 1n, params: {}, unitsOf: () => undefined } },
     scheduler: { view: { inFlight: () => [] }, attempt: () => undefined },
     demand,
     end: (end: object) => ends.push(end),
   } as unknown as Coordinator;
   const outcomes = Outcomes.open(path, 0);
-  const argv = ["python3", "ask.py"];
-  const asker = new Asker({ argv, path, coordinator, outcomes, sink, notice: () => {} });
+  const asker = new Asker({ argv, path, coordinator, outcomes, sink, notice: (message) => notices.push(message) });
   asker.start();
   t.teardown(() => asker.stop(false));
   const read = (file: string) => {
@@ -60,7 +66,7 @@ function startAsker(
       return "";
     }
   };
-  return { asker, coordinator, ends, read };
+  return { asker, coordinator, ends, notices, read };
 }
 
 /** Writes what it is told to the file `heard`. */
@@ -153,4 +159,28 @@ heard.write("end\\n")`;
   t.equal(read("heard").split('"id"').length - 1, 20);
   t.match(read("heard"), "end");
   t.ok(monotonicSeconds() - began < 15);
+});
+
+t.test("a program that cannot be started halts the run with the reason in words", async (t) => {
+  const demand = { usableSlots: 4, openTasks: 0 };
+  const { asker, ends, notices } = startAsker(t, "#!/nowhere/python3\n", { demand, argv: ["./ask.py"] });
+  await waitUntil("the run halts", () => ends.length > 0);
+  const reason = /^ask: \.\/ask\.py has ended: the interpreter in the first line of \.\/ask\.py does not exist; /;
+  t.match(ends, [{ state: "halted", halt: { reason } }]);
+  t.match(notices, [reason, reason, reason, reason]);
+  await asker.stop(false);
+});
+
+t.test("slots that are idle because tasks were refused are not called a lack of answers", async (t) => {
+  const program = `${HEAR}print('{"id": "a"}', flush=True)\nhear()`;
+  const sink = new FakeQueue();
+  sink.add = () => Promise.reject(new MusterError("CHANGED", "its file has changed"));
+  sink.isRefusal = () => true;
+  const { notices, read } = startAsker(t, program, { sink, demand: { usableSlots: 4, openTasks: 0 } });
+  await waitUntil("something is said of idle slots", () => notices.some((one) => one.includes("slots are idle")));
+  t.match(read("heard"), '{"refused":"a","reason":"ask:1: its file has changed"}');
+  t.same(notices, [
+    'ask: task "a" is refused: ask:1: its file has changed',
+    "ask: slots are idle for 30 s, because the last task of the program was refused: ask:1: its file has changed",
+  ]);
 });
