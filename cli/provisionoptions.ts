@@ -53,14 +53,12 @@ export function createProvisioning(
   return async (connection) => {
     const { node } = connection;
     const onWait = createWaitNotice(node, waitSeconds, options, writers);
-    try {
-      const settings = { onWait, waitSeconds, rule, awaitIdle: idleWaits.forNode(connection) };
-      const provisioned = await provisionNode(connection, undefined, playbooks, inventory, settings);
-      if (readSerial(options) === undefined) return provisioned;
-      return confirmInspection(provisioned, await verifyNode(connection, undefined, playbooks, inventory));
-    } finally {
-      await idleWaits.end(node);
-    }
+    // A node that is to be rebooted stays drained until then.
+    const onEnd = rule === "continue" ? () => idleWaits.end(node) : undefined;
+    const settings = { onWait, waitSeconds, rule, awaitIdle: idleWaits.forNode(connection), onEnd };
+    const provisioned = await provisionNode(connection, undefined, playbooks, inventory, settings);
+    if (readSerial(options) === undefined) return provisioned;
+    return confirmInspection(provisioned, await verifyNode(connection, undefined, playbooks, inventory));
   };
 }
 

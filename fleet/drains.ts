@@ -16,6 +16,8 @@ export interface Drain {
   until?: string;
   /** Healing has drained it, and ends that when it is well again. */
   healing?: true;
+  /** A provision has drained it, and ends that after its change. */
+  provision?: true;
   /** Whether chunks that run are ended, too. */
   now?: true;
 }
@@ -101,9 +103,9 @@ function parseDrains(text: string): Drains | undefined {
 
 function isDrain(value: unknown): value is Drain {
   if (!isJsonObject(value)) return false;
-  const { reason, since, until, healing, now } = value;
+  const { reason, since, until, healing, provision, now } = value;
   const isTime = (time: unknown) => typeof time === "string" && !Number.isNaN(Date.parse(time));
   if (reason !== undefined && typeof reason !== "string") return false;
-  if (healing !== undefined && healing !== true) return false;
+  if ([healing, provision].some((flag) => flag !== undefined && flag !== true)) return false;
   return isTime(since) && (until === undefined || isTime(until)) && (now === undefined || now === true);
 }

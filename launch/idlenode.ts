@@ -1,11 +1,10 @@
 import type { Connection } from "../fleet/connection.js";
-import { drainsFilePath, readDrains } from "../fleet/drains.js";
 import { findComputations, findGpuUsers } from "../fleet/healing/bystanders.js";
-import { drainForHealing, endHealingDrain } from "../fleet/healing/healdrain.js";
 import type { Node } from "../fleet/node.js";
 import type { AwaitIdle } from "../playbooks/engine/reconcileresource.js";
 import { MusterError } from "../schemas/errors.js";
 import { awaitUnused } from "./awaitunused.js";
+import { drainForProvision, endProvisionDrain } from "./provisiondrain.js";
 
 /** The drains of this file begin so. */
 const DRAIN_REASON = "provision: ";
@@ -28,11 +27,10 @@ export interface IdleTools {
 export function createAwaitIdle(connection: Connection, tools: IdleTools): AwaitIdle {
   const { node } = connection;
   return async (resource) => {
-    const isDrained = readDrains(drainsFilePath(tools.inventory), Date.now()).has(node.name);
-    if (!isDrained) await drainForHealing(node, `${DRAIN_REASON}${resource}`, tools);
+    const isOurs = await drainForProvision(node, `${DRAIN_REASON}${resource}`, tools.inventory);
     // Without an agent on it, no run can start a chunk there any more.
     if ((await findGpuUsers(connection)).length === 0) return [];
-    tools.report(node, `drained to change ${resource}`);
+    if (isOurs) tools.report(node, `drained to change ${resource}`);
     const onUsed = (users: string) => tools.report(node, `${resource} is not changed yet: ${users}`);
     try {
       return await awaitUnused(() => findComputations(connection), { ...tools, onUsed });
@@ -43,8 +41,7 @@ export function createAwaitIdle(connection: Connection, tools: IdleTools): Await
   };
 }
 
-/** Ends the drain for a change, also one of an earlier provision that was killed. One that a person has asked for stays. */
+/** Ends the drain for a change, also one of an earlier provision that was killed. Call it while the node's lock is held. */
 export async function endIdleDrain(node: Node, { inventory }: Pick<IdleTools, "inventory">): Promise<void> {
-  const drain = readDrains(drainsFilePath(inventory), Date.now()).get(node.name);
-  if (drain?.healing && drain.reason?.startsWith(DRAIN_REASON)) await endHealingDrain(node, { inventory });
+  await endProvisionDrain(node, DRAIN_REASON, inventory);
 }

@@ -2,6 +2,7 @@ import type { Connection } from "../fleet/connection.js";
 import type { Node } from "../fleet/node.js";
 import { decideReboot, joinPasses, refuseReboot } from "../playbooks/engine/decidereboot.js";
 import type { NodeInspection } from "../playbooks/engine/provisionnode.js";
+import { endIdleDrain } from "./idlenode.js";
 import { endRebootDrain, isUnhelped, keepDrained, type RebootTools, rebootNode } from "./rebootnode.js";
 
 /**
@@ -44,6 +45,7 @@ export async function provisionWithReboots(
       }
     }
   } finally {
+    await endIdleDrain(node, tools);
     if (current !== connection) await current.close();
   }
 }

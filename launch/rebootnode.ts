@@ -1,15 +1,14 @@
 import type { Dialer } from "../fleet/connect.js";
 import type { Connection } from "../fleet/connection.js";
-import { drainsFilePath, readDrains } from "../fleet/drains.js";
 import { gatherFacts } from "../fleet/facts.js";
 import { awaitReturn } from "../fleet/healing/awaitreturn.js";
 import { findWorkers } from "../fleet/healing/bystanders.js";
-import { drainForHealing, endHealingDrain } from "../fleet/healing/healdrain.js";
 import { reboot } from "../fleet/healing/reboot.js";
 import { findMachine } from "../fleet/healing/thismachine.js";
 import type { Node } from "../fleet/node.js";
 import { MusterError } from "../schemas/errors.js";
 import { awaitUnused } from "./awaitunused.js";
+import { drainForProvision, endProvisionDrain, findProvisionDrain } from "./provisiondrain.js";
 
 /** The drains of this file begin so. */
 const DRAIN_REASON = "provision --reboot";
@@ -41,7 +40,7 @@ export async function rebootNode(
   const { boot } = await gatherFacts(connection, "without-gpus");
   const { isThisMachine } = await findMachine(node, tools.dialer, boot);
   if (isThisMachine) return { refusal: "muster runs on this machine" };
-  await drainForHealing(node, `${DRAIN_REASON}: ${resources.join(", ")}`, tools);
+  await drainForProvision(node, `${DRAIN_REASON}: ${resources.join(", ")}`, tools.inventory);
   tools.report(node, `drained to reboot it: ${resources.join(", ")}`);
   try {
     const onUsed = (users: string) => tools.report(node, `is not rebooted yet: ${users}`);
@@ -63,19 +62,17 @@ export async function rebootNode(
 
 /** Ends the drain of a reboot, also one of an earlier provision that was killed. One that a person has asked for stays. */
 export async function endRebootDrain(node: Node, { inventory }: Pick<RebootTools, "inventory">): Promise<void> {
-  const drain = readDrains(drainsFilePath(inventory), Date.now()).get(node.name);
-  if (drain?.healing && drain.reason?.startsWith(DRAIN_REASON)) await endHealingDrain(node, { inventory });
+  await endProvisionDrain(node, DRAIN_REASON, inventory);
 }
 
 /** Keeps a node drained that a reboot has not helped, so that it is not rebooted again and again. */
 export async function keepDrained(node: Node, resources: readonly string[], tools: RebootTools): Promise<void> {
-  await drainForHealing(node, `${UNHELPED_REASON}: ${resources.join(", ")}`, tools);
+  await drainForProvision(node, `${UNHELPED_REASON}: ${resources.join(", ")}`, tools.inventory);
 }
 
 /** Whether a reboot has not helped a node, and no person has ended its drain since. */
 export function isUnhelped(node: Node, { inventory }: Pick<RebootTools, "inventory">): boolean {
-  const drain = readDrains(drainsFilePath(inventory), Date.now()).get(node.name);
-  return drain?.reason?.startsWith(UNHELPED_REASON) ?? false;
+  return findProvisionDrain(node, inventory)?.startsWith(UNHELPED_REASON) ?? false;
 }
 
 async function release(node: Node, refusal: string, tools: RebootTools): Promise<{ refusal: string }> {

@@ -45,6 +45,8 @@ export interface ProvisionSettings {
   waitSeconds?: number;
   rule?: RebootRule;
   awaitIdle?: AwaitIdle;
+  /** Called at the end, while the lock is still held. */
+  onEnd?: () => Promise<void>;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function provisionNode(
   facts: Facts | undefined,
   playbooks: NamedPlaybook[],
   inventory: Inventory,
-  { onWait, waitSeconds = LOCK_WAIT_SECONDS, rule, awaitIdle }: ProvisionSettings,
+  { onWait, waitSeconds = LOCK_WAIT_SECONDS, rule, awaitIdle, onEnd }: ProvisionSettings,
 ): Promise<NodeInspection> {
   const held = await acquireNodeLock(connection, waitSeconds, onWait);
   try {
@@ -66,7 +68,11 @@ export async function provisionNode(
     if (succeeded.length > 0) await held.record(succeeded.map(({ name }) => name));
     return toInspection(judged);
   } finally {
-    await held.release();
+    try {
+      await onEnd?.();
+    } finally {
+      await held.release();
+    }
   }
 }
 

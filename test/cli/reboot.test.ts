@@ -102,7 +102,7 @@ t.test(
     t.match(one, { state: "unreachable", reason: /^node1: reboot: it did not come back within 4 s: / });
     t.match(one, { next: /Look at its screen. It stays drained.*provision --reboot --limit node1/ });
     t.equal(two!.state, "not started");
-    t.match(drainOf(first), { healing: true, reason: /^provision --reboot: kernel parameters$/ });
+    t.match(drainOf(first), { provision: true, reason: /^provision --reboot: kernel parameters$/ });
 
     await first.powerOn();
     writeFileSync(join(first.root, "usr/local/bin/systemctl"), program, { mode: 0o755 });
