@@ -4,14 +4,16 @@ import { MusterError } from "../../../schemas/errors.js";
 import { parseSource } from "../../../schemas/parsesource.js";
 import { readTextFile } from "../../../schemas/textfile.js";
 import type { Job } from "../../job/job.js";
-import { loadJob } from "../../job/loadjob.js";
+import { type JobOptions, loadJob } from "../../job/loadjob.js";
+import { findIdentityChanges } from "../record/jobidentity.js";
 import { readFirstEntries } from "../record/journal.js";
 import type { JournalEntry } from "../record/journalentry.js";
 import { loadRecordedJob } from "../record/recordedjob.js";
 import { replayRun } from "../record/replay.js";
-import { resolveRunPath } from "../record/runlock.js";
+import { rejectOtherRun, resolveRunPath } from "../record/runlock.js";
 import type { RunQueue } from "./addtasks.js";
-import { QUEUE_FILE, type QueueRecord } from "./queuerecord.js";
+import { readQueueOwner, rejectOtherQueue } from "./queueowner.js";
+import { QUEUE_FILE } from "./queuerecord.js";
 
 /** Whether a folder has a queue: of a run, or of one that is still to begin. */
 export function hasQueue(path: string): boolean {
@@ -25,7 +27,7 @@ export function hasQueue(path: string): boolean {
 export async function openRunQueue(path: string): Promise<RunQueue> {
   const header = readHeader(path);
   if (header !== undefined) return requireQueue({ path, job: await loadRecordedJob(path, header, undefined) });
-  const file = readJobFile(path);
+  const file = readQueueOwner(path);
   if (file === undefined)
     throw new MusterError("NO_QUEUE", `${path} has no queue`, {
       next: "Name the job file instead: muster add JOB.yaml TASKS makes its run directory.",
@@ -33,11 +35,24 @@ export async function openRunQueue(path: string): Promise<RunQueue> {
   return requireQueue({ path, job: loadJob(file) });
 }
 
-/** Returns the queue of the run that `muster run FILE` begins or resumes. `out`: its `--out`, absolute. Rejects as openRunQueue does. */
+/**
+ * Returns the queue of the run that `muster run FILE` begins or resumes. `out`: its `--out`, absolute. Rejects as openRunQueue does, and with
+ * OTHER_RUN (65) where its run directory is that of another job.
+ */
 export async function openJobQueue(file: string, out: string | undefined): Promise<RunQueue> {
-  const job = loadJob(parseSource(file, readTextFile(file)));
+  const load = (options: JobOptions) => loadJob(parseSource(file, readTextFile(file)), options);
+  const job = load({});
   const path = resolveRunPath(job, out, false);
-  return existsSync(path) && readHeader(path) !== undefined ? openRunQueue(path) : requireQueue({ path, job });
+  requireQueue({ path, job });
+  const header = existsSync(path) ? readHeader(path) : undefined;
+  if (header === undefined) {
+    rejectOtherQueue(path, job);
+    return { path, job };
+  }
+  // The run may have begun with parameters from the command line.
+  const { set } = header.origin ?? {};
+  rejectOtherRun(path, findIdentityChanges(header, set === undefined ? job : load({ set }), header.inputs));
+  return openRunQueue(path);
 }
 
 function requireQueue(queue: { path: string; job: Job }): RunQueue {
@@ -66,12 +81,4 @@ function readFirst(file: string): { e: string }[] {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Returns the job file that the queue of a run directory names; undefined where there is none. */
-function readJobFile(path: string): string | undefined {
-  const file = join(path, QUEUE_FILE);
-  if (!existsSync(file)) return undefined;
-  const [first] = readFirst(file) as unknown as QueueRecord[];
-  return first?.e === "queue" ? first.job : undefined;
 }
