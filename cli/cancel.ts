@@ -93,7 +93,8 @@ function describeCancelEvent(event: CancelEvent): string {
 /** Finds the run to cancel where none is named: this folder, or the only run below it that is unfinished or left data on a node. */
 function findOnlyUnfinishedRun(): string {
   const paths = findRuns(process.cwd());
-  const isUnfinished = ({ state, leftovers }: AnyRunStatus) => state !== "complete" || leftovers !== undefined;
+  const isUnfinished = ({ state, leftovers }: AnyRunStatus) =>
+    (state !== "complete" && state !== "new") || leftovers !== undefined;
   const unfinished = paths.filter((path) => isUnfinished(readAnyRunStatus(path, Date.now())));
   if (unfinished.length === 1) return unfinished[0]!;
   if (unfinished.length === 0)

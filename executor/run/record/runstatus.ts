@@ -2,7 +2,7 @@ import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, read
 import { basename, join, resolve } from "node:path";
 import { isFileLocked } from "../../../fleet/filelock.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { countQueue } from "../queue/queuefollower.js";
+import { countQueue } from "../queue/queuecounts.js";
 import { type ChunkOutcomes, countOutcomes } from "./chunkoutcomes.js";
 import { readFirstEntries, readLastEntry } from "./journal.js";
 import type { CloseEntry } from "./journalentry.js";
@@ -173,12 +173,16 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
 }
 
 /** Returns what the queue of a run adds to its status: the journal does not have its tasks. */
-function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "units" | "queue">> {
+function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "chunks" | "units" | "queue">> {
   const queue = countQueue(path);
   if (queue === undefined) return {};
-  const total = queue.accepted - replay.canceledUnits.size();
+  // A coordinator journals what it cancels. Before the first one, all that was asked for will be canceled.
+  const canceled = replay.header === undefined ? queue.canceled : replay.canceledUnits.size();
   return {
-    units: { done: `${replay.committedUnits.size()}`, total: `${total}` },
+    units: { done: `${replay.committedUnits.size()}`, total: `${queue.accepted - canceled}` },
+    ...(replay.header === undefined && canceled > 0n
+      ? { chunks: { done: 0, failed: 0, canceled: Number(canceled) } }
+      : {}),
     queue: queue.isOpen ? "open" : "closed",
   };
 }

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import t from "tap";
+import { type MusterResult, runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
+
+const shop = new TestFolder();
+t.teardown(() => shop.remove());
+
+/** Writes a job with a queue in a folder of its own. Returns its path and its run directory. */
+function makeQueue(name: string, change: Record<string, unknown> = {}): { file: string; run: string; cwd: string } {
+  const file = shop.write(`${name}/${name}.yaml`, {
+    kind: "queue",
+    command: ["printf", "{x}"],
+    params: { x: 0 },
+    outputs: ["stdout"],
+    ...change,
+  });
+  return { file, run: join(shop.folder, name, "runs", name), cwd: join(shop.folder, name) };
+}
+
+/** Runs muster with a text on stdin. */
+function pipe(words: string[], text: string): Promise<MusterResult> {
+  const child = startMuster(words);
+  child.stdin!.end(text);
+  return waitForExit(child);
+}
+
+t.test("a run that only has queued tasks is a run for all commands", async (t) => {
+  const { file, run, cwd } = makeQueue("fresh");
+  t.match(await pipe(["add", file, "-"], '{"id": "u1"}\n{"id": "u2"}\n'), { code: 0 });
+  const muster = (...words: string[]) => runMuster(words, { cwd });
+  t.match(await muster("why", "fresh", "u1"), {
+    code: 0,
+    out: /chunk u1 of fresh: queued; the run has not begun\n +no attempt has begun/,
+  });
+  t.match(await muster("why", "fresh", "u3"), { code: 64, err: /chunk "u3" does not exist/ });
+  const unprinted = {
+    code: 64,
+    out: "",
+    err: /fresh: the run has not begun, so nothing was printed yet\n +muster status/,
+  };
+  t.match(await muster("logs", "fresh", "u1"), unprinted);
+  t.match(await muster("logs", "fresh", "-f"), unprinted);
+  t.match(await muster("cancel", "fresh"), {
+    code: 0,
+    out: /fresh: the run has not begun, so there is nothing to stop; 2 tasks still queued for it: cancel them with --task ID/,
+  });
+  t.match(JSON.parse((await muster("cancel", "fresh", "--json")).out), { state: "new", queued: 2, nodes: [] });
+  t.match(await muster("cancel"), { code: 64, err: /there is no unfinished run here/ });
+  t.match(await muster("cancel", "fresh", "--task", "u1"), { code: 0 });
+  t.match(await muster("why", "fresh", "u1"), { code: 0, out: /chunk u1 of fresh: canceled: it has no result/ });
+  t.match(await muster("status", "fresh"), { code: 0, out: /fresh: new: 0 of 1, 0 chunks done, 1 canceled/ });
+  t.match(await muster("add", "fresh", "--close"), { code: 0 });
+  const ran = await runMuster(["run", file, "-i", "local"]);
+  t.equal(ran.code, 0, ran.err);
+  t.match(await muster("why", run, "u1"), { code: 0, out: /canceled: it has no result/ });
+  t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 1 chunk done/ });
+});
