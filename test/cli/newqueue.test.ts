@@ -49,9 +49,19 @@ t.test("a run that only has queued tasks is a run for all commands", async (t) =
   t.match(await muster("cancel", "fresh", "--task", "u1"), { code: 0 });
   t.match(await muster("why", "fresh", "u1"), { code: 0, out: /chunk u1 of fresh: canceled: it has no result/ });
   t.match(await muster("status", "fresh"), { code: 0, out: /fresh: new: 0 of 1, 0 chunks done, 1 canceled/ });
+  const plan = (...words: string[]) => muster("run", file, "-i", "local", "--plan", ...words);
+  t.match(
+    await plan(),
+    { code: 0, out: /^fresh: 1 unit, time unknown until the first chunks have run/ },
+    "of two, one is canceled",
+  );
+  t.match(await pipe(["add", file, "-"], '{"id": "u4"}'), { code: 0 });
+  t.match(JSON.parse((await plan("--json")).out), { units: "2" });
+  t.match(await plan("--fresh"), { code: 0, out: /^fresh: no task is waiting\nnothing was run/ });
   t.match(await muster("add", "fresh", "--close"), { code: 0 });
   const ran = await runMuster(["run", file, "-i", "local"]);
   t.equal(ran.code, 0, ran.err);
   t.match(await muster("why", run, "u1"), { code: 0, out: /canceled: it has no result/ });
-  t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 1 chunk done/ });
+  t.match(await plan(), { code: 0, out: /^fresh: no task is waiting/ }, "all are done");
+  t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 2 chunks done/ });
 });
