@@ -68,8 +68,7 @@ async function cancelQueuedTasks(
 ): Promise<number> {
   if (word === undefined) throw new UsageError("cancel: --task needs a run", "muster cancel RUN --task ID");
   const queue = await openRunQueue(requireRunDirectory(word));
-  await cancelTasks(queue, ids);
-  const result = { directory: queue.path, tasks: ids };
+  const result = { directory: queue.path, ...(await cancelTasks(queue, ids)) };
   if (options.json) writers.out(formatJson(result, 2));
   else if (!options.quiet) writers.out(formatCanceledTasks(result));
   return 0;

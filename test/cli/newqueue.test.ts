@@ -24,6 +24,50 @@ function pipe(words: string[], text: string): Promise<MusterResult> {
   return waitForExit(child);
 }
 
+t.test("it is said which tasks are done or canceled already, by add and by cancel", async (t) => {
+  const { file, run } = makeQueue("settled");
+  const tasks = '{"id": "a"}\n{"id": "b"}\n{"id": "c"}\n';
+  t.match(await pipe(["add", file, "-"], tasks), { code: 0 });
+  t.match(await runMuster(["cancel", run, "--task", "b", "--task", "b"]), {
+    out: /1 task to be canceled, unless done/,
+  });
+  t.match(await pipe(["add", file, "-"], '{"id": "b"}'), {
+    code: 0,
+    out: /0 tasks added, 1 was there already, 3 in all\n.*canceled earlier, and will not run: b; a new id makes a new task/,
+  });
+  t.match(await pipe(["add", file, "-", "--close"], '{"id": "c"}'), {
+    code: 0,
+    out: /1 was there already, 3 in all\n.*closed/,
+  });
+  t.match(await runMuster(["run", file, "-i", "local"]), { code: 0 });
+  const queue = shop.read("settled/runs/settled/queue.ndjson");
+  const canceled = await runMuster(["cancel", run, "--task", "a", "--task", "b"]);
+  t.match(canceled, { code: 0, out: /^\S+: done already: a\n\S+: canceled already: b\n$/ });
+  t.match(JSON.parse((await runMuster(["cancel", run, "--task", "a", "--json"])).out), {
+    tasks: [],
+    done: ["a"],
+    canceled: [],
+  });
+  t.equal(shop.read("settled/runs/settled/queue.ndjson"), queue, "nothing was asked for");
+  t.match(JSON.parse((await pipe(["add", file, "-", "--json"], tasks)).out), { added: 0, known: 3, canceled: ["b"] });
+});
+
+t.test("a task that differs by the content of a file says so", async (t) => {
+  const { file } = makeQueue("changed");
+  shop.write("changed/data.txt", "first");
+  const task = { id: "a", inputs: ["data.txt"] };
+  t.match(await pipe(["add", file, "-"], JSON.stringify(task)), { code: 0 });
+  shop.write("changed/data.txt", "second");
+  t.match(await pipe(["add", file, "-"], JSON.stringify(task)), {
+    code: 65,
+    err: /stdin:1:7: the queue has a task "a" already, with another content of its file data.txt\n +the queue keeps the file/,
+  });
+  t.match(await pipe(["add", file, "-"], JSON.stringify({ ...task, priority: 1 })), {
+    code: 65,
+    err: /stdin:1:7: the queue has a task "a" already, with another content\n +give the new one its own id/,
+  });
+});
+
 t.test("a run that only has queued tasks is a run for all commands", async (t) => {
   const { file, run, cwd } = makeQueue("fresh");
   t.match(await pipe(["add", file, "-"], '{"id": "u1"}\n{"id": "u2"}\n'), { code: 0 });

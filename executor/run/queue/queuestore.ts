@@ -123,7 +123,12 @@ export class QueueStore {
 
 /** Returns a hash by which tasks of one id are compared. */
 function hashTask(task: StoredTask): string {
-  return hashContent(JSON.stringify(task, sortKeys));
+  return hashContent(toCanonicalText(task));
+}
+
+/** Returns the JSON text of a value in which the order of keys makes no difference. */
+export function toCanonicalText(value: object): string {
+  return JSON.stringify(value, sortKeys);
 }
 
 /** A replacer for JSON.stringify: the order of keys is no content. */
