@@ -52,6 +52,21 @@ t.test("it is said which tasks are done or canceled already, by add and by cance
   t.match(JSON.parse((await pipe(["add", file, "-", "--json"], tasks)).out), { added: 0, known: 3, canceled: ["b"] });
 });
 
+t.test("what is missing is named: the id of a task, and a job file", async (t) => {
+  const { file } = makeQueue("missing");
+  t.match(await pipe(["add", file, "-"], '{"params": {"x": 1}}\n'), {
+    code: 65,
+    err: /stdin:1:1: tasks\[0\] has no key "id"/,
+  });
+  t.match(await pipe(["add", file, "-"], '{"params": {"x": 1}}\n{"id": "a"}\n{}\n'), {
+    code: 65,
+    err: /stdin:1:1: tasks\[0\] has no key "id"\n.*\nstdin:3:1: tasks\[2\] has no key "id"/,
+  });
+  t.match(await pipe(["add", file, "-"], '{"tasks": [{"id": "a"}]}'), { code: 0, out: /1 task added/ });
+  for (const name of ["nofile.yaml", "nofile.yml", "nofile.json"])
+    t.match(await runMuster(["add", name, "-"]), { code: 64, err: new RegExp(`${name}: no such file`) });
+});
+
 t.test("a task that differs by the content of a file says so", async (t) => {
   const { file } = makeQueue("changed");
   shop.write("changed/data.txt", "first");
