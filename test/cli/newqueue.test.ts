@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import t from "tap";
+import { waitUntil } from "../lab/waituntil.js";
 import { type MusterResult, runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const shop = new TestFolder();
@@ -123,4 +124,27 @@ t.test("a run that only has queued tasks is a run for all commands", async (t) =
   t.match(await muster("why", run, "u1"), { code: 0, out: /canceled: it has no result/ });
   t.match(await plan(), { code: 0, out: /^fresh: no task is waiting/ }, "all are done");
   t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 2 chunks done/ });
+});
+
+t.test("status says that a queue is open after Ctrl-C and after a halt, and how to resume", async (t) => {
+  const { file, run } = makeQueue("stopped", { command: ["sh", "-c", "exit 3"], args: [], retry: { attempts: 1 } });
+  const running = startMuster(["run", file, "-i", "local"]);
+  const ended = waitForExit(running);
+  await waitUntil("it waits", async () => /waiting for tasks/.test((await runMuster(["status", run])).out));
+  running.kill("SIGINT");
+  t.match(await ended, { code: 130 });
+  const open = "its queue is open: add tasks with muster add, or close it with --close";
+  const interrupted = new RegExp(
+    `stopped: interrupted: 0 of 0, 0 chunks done\n +${open}\n(.*\n)*? +run the same command again to resume`,
+  );
+  t.match(await runMuster(["status", run]), { code: 0, out: interrupted });
+  const tasks = Array.from({ length: 20 }, (_, n) => `{"id": "t${n}"}`).join("\n");
+  t.match(await pipe(["add", run, "-"], tasks), { code: 0 });
+  t.match(JSON.parse((await runMuster(["status", run, "--json"])).out), {
+    queue: "open",
+    units: { done: "0", total: "20" },
+  });
+  t.match(await runMuster(["run", file, "-i", "local"]), { out: /stopped: halted/ });
+  const halted = new RegExp(`stopped: halted: 0 of 20, .*\n +${open}\n(.*\n)*? +run the same command again to resume`);
+  t.match(await runMuster(["status", run]), { code: 0, out: halted });
 });

@@ -7,6 +7,7 @@ import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { type QueueChange, QueueFollower } from "../queue/queuefollower.js";
 import { rejectOtherQueue, rejectUnknownParams } from "../queue/queueowner.js";
+import { QueueStore } from "../queue/queuestore.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
@@ -102,7 +103,10 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const { job } = options;
   const { journal, replay } = resumeJournal(path, lock);
   const isNew = replay.header === undefined;
-  if (isNew) rejectOtherQueue(path, job);
+  if (isNew) {
+    rejectOtherQueue(path, job);
+    if (job.queue !== undefined) await QueueStore.create(path, job.file);
+  }
   const queue = readQueue(path, job, options.contents, replay);
   if (isNew && queue !== undefined) rejectUnknownParams(path, job, queue.changes);
   const snapshot = await openProject(path, job, replay);

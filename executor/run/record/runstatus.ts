@@ -133,6 +133,7 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
     state,
     chunks,
     units,
+    ...queueFields(path, units.done, BigInt(chunks.canceled ?? 0)),
     nodes,
     ...leftoversField(end.leftovers ?? []),
     reason: error ?? halt?.reason,
@@ -153,7 +154,7 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
       canceled: replay.canceledUnits.size(),
     }),
     units: { done: `${committedUnits.size()}`, total: header?.units },
-    ...queueFields(path, replay),
+    ...queueFields(path, `${committedUnits.size()}`, header === undefined ? undefined : replay.canceledUnits.size()),
     nodes: replay.nodeNames,
   };
   if (isLocked)
@@ -172,17 +173,21 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
     : { ...ended, state: "broken", reason };
 }
 
-/** Returns what the queue of a run adds to its status: the journal does not have its tasks. */
-function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "chunks" | "units" | "queue">> {
+/**
+ * Returns what the queue of a run adds to its status, however the run ended: its tasks are in no journal, and more may be added at any time.
+ * `canceled`: the tasks that a coordinator has canceled; undefined where none was there yet, and all that was asked for will be.
+ */
+function queueFields(
+  path: string,
+  done: string,
+  canceled: bigint | undefined,
+): Partial<Pick<RunStatus, "chunks" | "units" | "queue">> {
   const queue = countQueue(path);
   if (queue === undefined) return {};
-  // A coordinator journals what it cancels. Before the first one, all that was asked for will be canceled.
-  const canceled = replay.header === undefined ? queue.canceled : replay.canceledUnits.size();
+  const asked = canceled === undefined && queue.canceled > 0n ? Number(queue.canceled) : undefined;
   return {
-    units: { done: `${replay.committedUnits.size()}`, total: `${queue.accepted - canceled}` },
-    ...(replay.header === undefined && canceled > 0n
-      ? { chunks: { done: 0, failed: 0, canceled: Number(canceled) } }
-      : {}),
+    ...(asked === undefined ? {} : { chunks: { done: 0, failed: 0, canceled: asked } }),
+    units: { done, total: `${queue.accepted - (canceled ?? queue.canceled)}` },
     queue: queue.isOpen ? "open" : "closed",
   };
 }
