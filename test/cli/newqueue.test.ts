@@ -126,6 +126,19 @@ t.test("a run that only has queued tasks is a run for all commands", async (t) =
   t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 2 chunks done/ });
 });
 
+t.test("the end of a queue is not compared with a plan", async (t) => {
+  const { file } = makeQueue("growing");
+  const tasks = Array.from({ length: 4 }, (_, n) => `{"id": "t${n}", "expect": "1m"}`).join("\n");
+  t.match(await pipe(["add", file, "-", "--close"], tasks), { code: 0 });
+  const ran = await runMuster(["run", file, "-i", "local"]);
+  t.match(ran, { code: 0, out: /growing: complete: 4 chunks/ });
+  t.notMatch(ran.out, /planned:|planned by/);
+  t.notOk("planned" in shop.json<object>("growing/runs/growing/summary.json"));
+  const report = await runMuster(["report", join(shop.folder, "growing/runs/growing")]);
+  t.match(report.code, 0);
+  t.notMatch(report.out, /planned:|planned by|planned \d/);
+});
+
 t.test("status says that a queue is open after Ctrl-C and after a halt, and how to resume", async (t) => {
   const { file, run } = makeQueue("stopped", { command: ["sh", "-c", "exit 3"], args: [], retry: { attempts: 1 } });
   const running = startMuster(["run", file, "-i", "local"]);
