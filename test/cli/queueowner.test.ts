@@ -63,6 +63,27 @@ t.test("after it began, only the same job adds by its file", async (t) => {
   t.match(await pipe(["add", tasks, "-"], '{"id": "w1"}'), { code: 65, err: /a job of kind tasks has no queue/ });
 });
 
+t.test("a run that began with an inventory, with --set or with env is known by its file", async (t) => {
+  shop.write("known/requirements.txt", "");
+  const here = { nodes: { here: { connection: "local" } }, python_envs: { e: { requirements: "requirements.txt" } } };
+  const inventory = shop.write("known/inventory.yaml", here);
+  const job = { ...queue("env", { n: 1 }), python_env: "e", env: { WORD: "secret" } };
+  const file = shop.write("known/env.yaml", job);
+  t.match(await pipe(["add", file, "-"], '{"id": "w1"}'), { code: 0 });
+  const ran = await runMuster(["run", file, "-i", inventory, "--set", "n=3"]);
+  t.match(shop.read("known/runs/env/journal.ndjson"), /"python_env\\":\\"e/, ran.err);
+  t.match(await pipe(["add", file, "-"], '{"id": "w2"}'), { code: 0, out: /1 task added, 2 in all/ });
+  const other = shop.write("known/other.yaml", { ...job, env: { WORD: "hidden" } });
+  const refused = await pipe(["add", other, "-"], '{"id": "w3"}');
+  t.match(refused, { code: 65, err: /runs\/env holds a run of another job or of other inputs:\n +env\b/ });
+  t.notMatch(refused.err, /secret|hidden/);
+  const lacking = shop.write("known/lacking.yaml", { ...job, args: [], params: { m: 1 } });
+  t.match(await pipe(["add", lacking, "-"], '{"id": "w3"}'), {
+    code: 65,
+    err: /runs\/env holds a run of another job: --set n: the job has no parameter/,
+  });
+});
+
 t.test("a run refuses tasks with parameters that the job no longer has", async (t) => {
   const file = shop.write("renames/q.yaml", queue("q", { n: 1 }));
   const directory = join(shop.folder, "renames/runs/q");

@@ -1,19 +1,21 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { MusterError } from "../../../schemas/errors.js";
+import { MusterError, UsageError } from "../../../schemas/errors.js";
 import { parseSource } from "../../../schemas/parsesource.js";
 import { readTextFile } from "../../../schemas/textfile.js";
 import type { Job } from "../../job/job.js";
 import { type JobOptions, loadJob } from "../../job/loadjob.js";
-import { findIdentityChanges } from "../record/jobidentity.js";
+import { findIdentityChanges, hashEnvValues } from "../record/jobidentity.js";
 import { readFirstEntries } from "../record/journal.js";
 import type { JournalEntry } from "../record/journalentry.js";
 import { loadRecordedJob } from "../record/recordedjob.js";
 import { replayRun } from "../record/replay.js";
-import { rejectOtherRun, resolveRunPath } from "../record/runlock.js";
+import { createOtherRunError, rejectOtherRun, resolveRunPath } from "../record/runlock.js";
 import type { RunQueue } from "./addtasks.js";
 import { readQueueOwner, rejectOtherQueue } from "./queueowner.js";
 import { QUEUE_FILE } from "./queuerecord.js";
+
+type RunEntry = Extract<JournalEntry, { e: "run" }>;
 
 /** Whether a folder has a queue: of a run, or of one that is still to begin. */
 export function hasQueue(path: string): boolean {
@@ -49,10 +51,21 @@ export async function openJobQueue(file: string, out: string | undefined): Promi
     rejectOtherQueue(path, job);
     return { path, job };
   }
-  // The run may have begun with parameters from the command line.
-  const { set } = header.origin ?? {};
-  rejectOtherRun(path, findIdentityChanges(header, set === undefined ? job : load({ set }), header.inputs));
-  return openRunQueue(path);
+  const queue = await openRunQueue(path);
+  // Both are loaded without the inventory, which the journal's identity depends on.
+  const begun = { ...header, identity: hashEnvValues(queue.job.identity, header.salt ?? "") };
+  rejectOtherRun(path, findIdentityChanges(begun, loadAsBegun(load, path, header), header.inputs));
+  return queue;
+}
+
+/** Loads the job of a file as its run began: with the parameters of its command line. Throws OTHER_RUN (65) where the job does not have them. */
+function loadAsBegun(load: (options: JobOptions) => Job, path: string, { origin }: RunEntry): Job {
+  try {
+    return load({ set: origin?.set });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw createOtherRunError(path, `a run of another job: ${error.message}`);
+  }
 }
 
 function requireQueue(queue: { path: string; job: Job }): RunQueue {
@@ -63,11 +76,11 @@ function requireQueue(queue: { path: string; job: Job }): RunQueue {
 }
 
 /** Returns the first record of the journal of a run; undefined where it has not begun. Rejects with NO_QUEUE (65) for a pipeline. */
-function readHeader(path: string): Extract<JournalEntry, { e: "run" }> | undefined {
+function readHeader(path: string): RunEntry | undefined {
   const file = join(path, "journal.ndjson");
   if (!existsSync(file)) return undefined;
   const [first] = readFirst(file);
-  if (first?.e === "run") return first as Extract<JournalEntry, { e: "run" }>;
+  if (first?.e === "run") return first as RunEntry;
   if (first?.e === "pipeline")
     throw new MusterError("NO_QUEUE", `${path} is the run of a pipeline`, { next: `Name a step: ${path}/STEP.` });
   // A very long first record does not fit into what was read.
