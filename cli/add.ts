@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { addTasks, closeQueue } from "../executor/run/queue/addtasks.js";
+import { type AddedTasks, addTasks, closeQueue } from "../executor/run/queue/addtasks.js";
+import { readSettledTasks } from "../executor/run/queue/settledtasks.js";
 import { findRunQueue } from "../launch/findrunqueue.js";
 import { formatAddedTasks } from "../report/queuetext.js";
 import type { Writers } from "../report/writers.js";
@@ -33,10 +34,15 @@ export async function add(
   const added = source === undefined ? undefined : await addTasks(queue, source);
   const closed = options.close === true;
   if (closed) await closeQueue(queue);
-  const result = { directory: queue.path, ...added, closed };
+  const result = { directory: queue.path, ...(added === undefined ? {} : describeAdded(queue.path, added)), closed };
   if (options.json) writers.out(formatJson(result, 2));
   else if (!options.quiet) writers.out(formatAddedTasks(result));
   return 0;
+}
+
+/** Returns what was added. Tasks that were there already may have been canceled, and then will not run. */
+function describeAdded(path: string, { added, known, accepted }: AddedTasks) {
+  return { added, known: known.length, accepted, canceled: readSettledTasks(path, known).canceled };
 }
 
 async function readTasks(file: string): Promise<Source> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AnyRunStatus, readAnyRunStatus, type StepStatus } from "../executor/pipeline/anyrunstatus.js";
 import { formatStep } from "../report/pipelinetext.js";
 import type { PipelineProgress } from "../report/pipelineview.js";
-import { formatTotalProgress } from "../report/progresstext.js";
+import { ProgressLines } from "../report/progresstext.js";
 import type { Writers } from "../report/writers.js";
 import { createLiveDisplay } from "./livedisplay.js";
 import type { CommonOptions } from "./options.js";
@@ -37,7 +37,7 @@ export async function attachToPipeline(
       display?.showPipeline(() => steps.describe(status));
       if (display === undefined && began > linesAtMs) {
         linesAtMs = began + LINE_INTERVAL_MS;
-        for (const line of formatTotals(status)) print(line);
+        for (const line of steps.formatTotals(status)) print(line);
       }
       const pauseMs = Math.max(MIN_POLL_MS, (performance.now() - began) / MAX_POLL_SHARE);
       await sleep(pauseMs, undefined, { signal }).catch(() => {});
@@ -47,15 +47,10 @@ export async function attachToPipeline(
   }
 }
 
-function formatTotals({ steps = [] }: AnyRunStatus): string[] {
-  return steps.flatMap(({ step, state, run }) =>
-    state === "running" && run?.live !== undefined ? [`[${step}] ${formatTotalProgress(run.live, Date.now())}`] : [],
-  );
-}
-
 /** The steps of a pipeline as they were when last looked at. */
 class WatchedSteps {
   private states: Map<string, StepStatus["state"]> | undefined;
+  private readonly lines = new Map<string, ProgressLines>();
   private readonly runningSinceMs = new Map<string, number>();
 
   /** Returns the steps that have begun or ended since the last call. */
@@ -66,6 +61,17 @@ class WatchedSteps {
       if (state !== "running") this.runningSinceMs.delete(step);
       else if (!this.runningSinceMs.has(step)) this.runningSinceMs.set(step, readStart(run));
     return steps.filter(({ step, state }) => (before === undefined ? state === "running" : before.get(step) !== state));
+  }
+
+  /** Returns a line for each step that runs a job, unless it would repeat that a queue waits. */
+  formatTotals({ steps = [] }: AnyRunStatus): string[] {
+    return steps.flatMap(({ step, state, run }) => {
+      if (state !== "running" || run?.live === undefined) return [];
+      const lines = this.lines.get(step) ?? new ProgressLines();
+      this.lines.set(step, lines);
+      const line = lines.next(run.live, Date.now());
+      return line === undefined ? [] : [`[${step}] ${line}`];
+    });
   }
 
   describe({ name, started, units, chunks, steps = [] }: AnyRunStatus): PipelineProgress {

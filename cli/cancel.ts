@@ -68,8 +68,7 @@ async function cancelQueuedTasks(
 ): Promise<number> {
   if (word === undefined) throw new UsageError("cancel: --task needs a run", "muster cancel RUN --task ID");
   const queue = await openRunQueue(requireRunDirectory(word));
-  await cancelTasks(queue, ids);
-  const result = { directory: queue.path, tasks: ids };
+  const result = { directory: queue.path, ...(await cancelTasks(queue, ids)) };
   if (options.json) writers.out(formatJson(result, 2));
   else if (!options.quiet) writers.out(formatCanceledTasks(result));
   return 0;
@@ -93,7 +92,8 @@ function describeCancelEvent(event: CancelEvent): string {
 /** Finds the run to cancel where none is named: this folder, or the only run below it that is unfinished or left data on a node. */
 function findOnlyUnfinishedRun(): string {
   const paths = findRuns(process.cwd());
-  const isUnfinished = ({ state, leftovers }: AnyRunStatus) => state !== "complete" || leftovers !== undefined;
+  const isUnfinished = ({ state, leftovers }: AnyRunStatus) =>
+    (state !== "complete" && state !== "new") || leftovers !== undefined;
   const unfinished = paths.filter((path) => isUnfinished(readAnyRunStatus(path, Date.now())));
   if (unfinished.length === 1) return unfinished[0]!;
   if (unfinished.length === 0)

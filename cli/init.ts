@@ -42,10 +42,13 @@ export async function init(what: string, words: string[], options: InitOptions, 
       writeNewFiles([{ path, text }], "muster nodes", options, writers);
       return unreached === 0 ? 0 : 3;
     }
-    case "job":
+    case "job": {
       if (words.length > 1) throw new UsageError("init job takes one script");
-      writeNewFiles(makeJob(path, words[0], parseKind(options.kind)), runHere(path), options, writers);
+      const kind = parseKind(options.kind);
+      const next = kind === "queue" ? `${addFirstTask(path)} && ${runHere(path)}` : runHere(path);
+      writeNewFiles(makeJob(path, words[0], kind), next, options, writers);
       return 0;
+    }
     case "pipeline":
       if (words.length > 0) throw new UsageError("init pipeline takes no further words");
       writeNewFiles(makePipeline(path), runHere(path), options, writers);
@@ -89,6 +92,10 @@ function makePipeline(path: string): NewFile[] {
   const name = deriveName(basename(path, extname(path)), { maxLength: 60, fallback: "pipeline" });
   const text = readPipelineStarter({ name, job: DEFAULT_FILES.job, file: basename(path) });
   return [{ path, text }, ...(existsSync(job) ? [] : makeJob(job, undefined, "range"))];
+}
+
+function addFirstTask(path: string): string {
+  return `echo '{"id": "first"}' | muster add ${quote(path)} -`;
 }
 
 function runHere(path: string): string {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { readAnyRunStatus } from "../executor/pipeline/anyrunstatus.js";
 import {
   isChunkName,
   LOG_STREAMS,
@@ -8,7 +9,8 @@ import {
   locateLog,
 } from "../executor/run/record/logfiles.js";
 import { rejectSpecialFiles } from "../executor/run/record/specialfiles.js";
-import { explainNoRun } from "../launch/findrun.js";
+import { quote } from "../fleet/quote.js";
+import { explainNoRun, findRunDirectory } from "../launch/findrun.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -33,7 +35,7 @@ export async function logs(
   writers: Writers,
 ): Promise<number> {
   const path = [resolve(run), resolve("runs", run)].find((one) => existsSync(join(one, "logs")));
-  if (path === undefined) throw explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
+  if (path === undefined) throw explainNoLogsFolder(run);
   for (const folder of [path, join(path, "logs")]) rejectSpecialFiles(folder);
   rejectConflicts(run, chunk, options);
   if (options.failed) return printFailedLogs(path, options, writers);
@@ -53,6 +55,14 @@ export async function logs(
   if (earlier.length > 0 && !options.json)
     writers.err(`earlier attempts of ${chunk}: ${earlier.map((number) => `--try ${number}`).join(", ")}`);
   return 0;
+}
+
+/** Returns the error for a run without a folder of logs: it has not begun, or there is none of that name. */
+function explainNoLogsFolder(run: string): UsageError {
+  const path = findRunDirectory(run);
+  if (path === undefined || readAnyRunStatus(path, Date.now()).state !== "new")
+    return explainNoRun(run, "is neither a run directory nor the name of one in ./runs");
+  return new UsageError(`${run}: the run has not begun, so nothing was printed yet`, `muster status ${quote(run)}`);
 }
 
 function printLogs(chunk: string, files: Map<LogStream, string>, options: LogsOptions, writers: Writers): void {

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
+import { loadQueuedTasks } from "../executor/run/queue/queuedwork.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
+import { resolveRunPath } from "../executor/run/record/runlock.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
 import { matchesAnyPattern } from "../fleet/inventory.js";
@@ -46,7 +48,9 @@ export async function performJob(
   const { heal } = inventory;
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
-    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work));
+    const path = resolveRunPath(job, outOf(options), options.fresh === true);
+    const done = job.queue === undefined ? undefined : loadQueuedTasks(path, job);
+    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done);
     if (options.json) writers.out(formatJson({ ...plan, project: describeProject(job), notes }, 2));
     else {
       const healing = heal === undefined ? [] : [formatHealSettings(heal, nodes)];

@@ -1,10 +1,11 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
 import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { replayPipeline } from "../executor/pipeline/previousruns.js";
 import { loadStepJob } from "../executor/pipeline/stepjob.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import { describeUnknownJob } from "../executor/pipeline/unknownjob.js";
+import { loadQueuedTasks } from "../executor/run/queue/queuedwork.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { planJob, type RunPlan } from "../executor/schedule/plan/planjob.js";
@@ -36,7 +37,9 @@ export function printPipelinePlan(
   for (const step of pipeline.steps) {
     const job = findJob(loaded, path, step);
     if (job === undefined) continue;
-    plans.set(step.name, planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work)));
+    const isOneQueue = job.queue !== undefined && step.each === undefined;
+    const done = isOneQueue ? loadQueuedTasks(join(path, step.name), job) : undefined;
+    plans.set(step.name, planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done));
   }
   const steps = pipeline.steps.map((step) => ({
     step: step.name,

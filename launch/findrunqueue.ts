@@ -13,5 +13,7 @@ export async function findRunQueue(run: string, out: string | undefined): Promis
   const path = findRunDirectory(run) ?? [resolve(run), resolve("runs", run)].find(hasQueue);
   if (path !== undefined) return openRunQueue(path);
   if (existsSync(run)) return openRunQueue(resolve(run));
+  if (/\.(ya?ml|json)$/i.test(run))
+    throw new UsageError(`${run}: no such file`, "Name a job file, or the directory of a run.");
   return openRunQueue(requireRunDirectory(run));
 }

@@ -1,4 +1,5 @@
 import { addTasks, closeQueue } from "../executor/run/queue/addtasks.js";
+import { readSettledTasks } from "../executor/run/queue/settledtasks.js";
 import { findRunQueue } from "../launch/findrunqueue.js";
 import { createObjectSource } from "../schemas/objectsource.js";
 import { explainSystemError } from "../schemas/systemerror.js";
@@ -10,11 +11,12 @@ export interface AddSettings {
   close?: boolean;
 }
 
-/** What `add` has added. `known`: tasks that the queue had already. */
+/** What `add` has added. `known`: how many tasks the queue had already. `canceled`: the ids of those that were canceled, and will not run. */
 export interface AddOutcome {
   readonly directory: string;
   readonly added: number;
   readonly known: number;
+  readonly canceled: readonly string[];
 }
 
 /**
@@ -30,9 +32,10 @@ export async function add(
   try {
     const queue = await findRunQueue(run, undefined);
     const source = () => createObjectSource({ kind: "tasks", tasks }, queue.job.folder);
-    const { added, known } = tasks.length === 0 ? { added: 0, known: 0 } : await addTasks(queue, source());
+    const { added, known } = tasks.length === 0 ? { added: 0, known: [] } : await addTasks(queue, source());
     if (close) await closeQueue(queue);
-    return { directory: queue.path, added, known };
+    const { canceled } = readSettledTasks(queue.path, known);
+    return { directory: queue.path, added, known: known.length, canceled };
   } catch (error) {
     throw explainSystemError(error);
   }

@@ -30,6 +30,7 @@ function describeStopped(result: NodeCleanResult): string {
 /** Returns the result of cancelling the run of a job. */
 export function formatCancelledRun(run: CancelledRun): string {
   const { name, state, nodes } = run;
+  if (state === "new") return toPrintableText([formatNewRun(run)]);
   const failed = nodes.filter((one) => one.state === "failed").map((one) => one.node);
   const how = state === "complete" ? "was complete" : "cancelled";
   if (failed.length > 0)
@@ -39,6 +40,14 @@ export function formatCancelledRun(run: CancelledRun): string {
   return toPrintableText([
     `${name}: ${how}; ${describeKept(run)}${describeDropped(run)}nothing is left on ${pluralize(nodes.length, "node")}`,
   ]);
+}
+
+function formatNewRun({ name, directory, queued = 0 }: CancelledRun): string {
+  const waiting =
+    queued === 0
+      ? ""
+      : `; ${pluralize(queued, "task")} still queued for it: cancel them with --task ID, or remove ${directory}`;
+  return `${name}: the run has not begun, so there is nothing to stop${waiting}`;
 }
 
 function describeKept({ chunks, collected }: CancelledRun): string {

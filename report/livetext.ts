@@ -54,6 +54,11 @@ export function formatWaiting({ kind, waiting }: LiveRun): string {
   return `${formatCount(BigInt(waiting.units))} ${kind === "range" ? "units " : ""}waiting`;
 }
 
+/** Whether a queue that is open has nothing to do. */
+export function isWaitingForTasks({ queue, running, waiting, collecting }: LiveRun): boolean {
+  return queue === "open" && running === 0 && waiting.units === "0" && collecting === 0;
+}
+
 /**
  * Returns "about 3 min 20 s left", "time left unknown", or nothing where nothing is left. Of a queue that is open: "about 3 min 20 s of
  * work", or "waiting for tasks".
@@ -62,7 +67,7 @@ export function formatTimeLeft(live: LiveRun, nowMs: number): string {
   const isOpen = live.queue === "open";
   if (live.running === 0 && live.waiting.units === "0") {
     if (live.collecting > 0) return isOpen ? "collecting results" : "collecting the last results";
-    return isOpen ? "waiting for tasks" : "";
+    return isWaitingForTasks(live) ? "waiting for tasks" : "";
   }
   const left = estimateSecondsLeft(live, nowMs);
   if (left === undefined) return isOpen ? "" : "time left unknown";

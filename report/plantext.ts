@@ -11,6 +11,7 @@ const GUESS_NOTE = ", if the inventory's rates are right for this program";
 
 /** Formats the plan of a job. */
 export function formatPlan(plan: RunPlan): string {
+  if (plan.units === "0") return toPrintableText([`${plan.job}: no task is waiting`, "nothing was run"]);
   const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
   return toPrintableText([
     `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${formatTime(plan)}`,

@@ -7,7 +7,7 @@ import { FailureDigest } from "./failuredigest.js";
 import { toPrintableText } from "./format.js";
 import { formatNodeChange } from "./journaltext.js";
 import { formatMemoryWait } from "./livetext.js";
-import { formatTotalProgress } from "./progresstext.js";
+import { formatTotalProgress, ProgressLines } from "./progresstext.js";
 import { formatMismatch } from "./summarytext.js";
 import type { Writers } from "./writers.js";
 
@@ -87,7 +87,11 @@ export class PlainProgress implements RunObserver {
 
   /** Prints the progress at intervals from now on. */
   protected startPrinting(view: RunView): void {
-    this.timer = setInterval(() => this.printTotal(view), LINE_INTERVAL_MS);
+    const lines = new ProgressLines();
+    this.timer = setInterval(() => {
+      const line = lines.next(view.current, Date.now());
+      if (line !== undefined) this.print(line);
+    }, LINE_INTERVAL_MS);
   }
 
   private printTotal({ current }: RunView): void {

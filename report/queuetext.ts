@@ -1,26 +1,56 @@
 import { formatCount, pluralize, toPrintableText } from "./format.js";
 
-/** What `muster add` has done to the queue of a run. `added` and what follows: undefined where it was only closed. */
+/** The most tasks that a line names. */
+const MAX_NAMED_TASKS = 5;
+
+/**
+ * What `muster add` has done to the queue of a run. `added` and what follows: undefined where it was only closed. `canceled`: those of the
+ * tasks that were there already which will not run.
+ */
 export interface QueueChangeResult {
   directory: string;
   added?: number;
   known?: number;
   accepted?: number;
+  canceled?: readonly string[];
   closed: boolean;
 }
 
+/** What `muster cancel --task` has done. `done`, `canceled`: the tasks for which nothing was to be done. */
+export interface CanceledTasksResult {
+  directory: string;
+  tasks: readonly string[];
+  done: readonly string[];
+  canceled: readonly string[];
+}
+
 /** Returns the lines of `muster add`. */
-export function formatAddedTasks({ directory, added, known = 0, accepted = 0, closed }: QueueChangeResult): string {
-  const already = known === 0 ? "" : `, ${formatCount(known)} were there already`;
+export function formatAddedTasks(result: QueueChangeResult): string {
+  const { directory, added, known = 0, accepted = 0, canceled = [], closed } = result;
+  const already = known === 0 ? "" : `, ${formatCount(known)} ${known === 1 ? "was" : "were"} there already`;
   return toPrintableText([
     ...(added === undefined
       ? []
       : [`${directory}: ${pluralize(added, "task")} added${already}, ${formatCount(accepted)} in all`]),
+    ...(canceled.length === 0
+      ? []
+      : [`${directory}: canceled earlier, and will not run: ${nameTasks(canceled)}; a new id makes a new task`]),
     ...(closed ? [`${directory}: the queue is closed; the run ends when its tasks are done`] : []),
   ]);
 }
 
-/** Returns the line of `muster cancel --task`. */
-export function formatCanceledTasks({ directory, tasks }: { directory: string; tasks: readonly string[] }): string {
-  return toPrintableText([`${directory}: ${pluralize(tasks.length, "task")} to be canceled, unless done by then`]);
+/** Returns the lines of `muster cancel --task`. */
+export function formatCanceledTasks({ directory, tasks, done, canceled }: CanceledTasksResult): string {
+  return toPrintableText([
+    ...(tasks.length === 0
+      ? []
+      : [`${directory}: ${pluralize(tasks.length, "task")} to be canceled, unless done by then`]),
+    ...(done.length === 0 ? [] : [`${directory}: done already: ${nameTasks(done)}`]),
+    ...(canceled.length === 0 ? [] : [`${directory}: canceled already: ${nameTasks(canceled)}`]),
+  ]);
+}
+
+function nameTasks(ids: readonly string[]): string {
+  const more = ids.length - MAX_NAMED_TASKS;
+  return `${ids.slice(0, MAX_NAMED_TASKS).join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""}`;
 }

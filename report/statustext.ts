@@ -10,6 +10,8 @@ import { formatOtherOutcomes, formatRefusedTasks } from "./outcometext.js";
 
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
+/** How runs end of which work is left that the same command does. */
+const RESUMABLE: readonly RunStatus["state"][] = ["interrupted", "cancelled", "halted", "stranded"];
 /** Older dates are shown with the year instead of the time. */
 const SHOW_YEAR_AFTER_DAYS = 180;
 
@@ -57,6 +59,7 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
   lines.push(...formatActivity(run, now, verbose));
+  if (run.live === undefined && RESUMABLE.includes(state)) lines.push("  run the same command again to resume");
   if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${nodes.join(", ")}`);
   const where = relative(process.cwd(), run.path) || ".";
   if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);

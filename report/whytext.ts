@@ -38,7 +38,7 @@ function describeState(state: ChunkExplanation["state"], runState: ChunkExplanat
     case "canceled":
       return "canceled: it has no result, and gets none";
     case "unfinished":
-      return `not done; the run is ${runState}`;
+      return runState === "new" ? "queued; the run has not begun" : `not done; the run is ${runState}`;
     default:
       return state satisfies never;
   }

@@ -69,12 +69,12 @@ export function parseTasks(file: string, text: string): Source {
   return new Source(file, text, { value: top, offsets, block: offsets.close(opened, top), texts });
 }
 
-/** Whether each line is a task: the name of the file says so, or its first line is a mapping with an id. */
+/** Whether each line is a task: the name of the file says so, or its first line is a mapping, and not one with the key `tasks`. */
 function areTaskLines(file: string, text: string): boolean {
   if (/\.(ndjson|jsonl)$/.test(file)) return true;
   const [first = ""] = text.trimStart().split("\n", 1);
   const parsed = first.startsWith("{") ? parseJson(first) : undefined;
-  return parsed !== undefined && "value" in parsed && Object.hasOwn(parsed.value as object, "id");
+  return parsed !== undefined && "value" in parsed && !Object.hasOwn(parsed.value as object, "tasks");
 }
 
 /** Returns the block of the list of tasks in a parsed file; undefined where it is none. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { projectRoot } from "./programfolder.js";
 
 /** Kinds of job that there is a starter of, with a small script. */
-export const STARTER_KINDS = ["range", "tasks", "matrix"] as const;
+export const STARTER_KINDS = ["range", "tasks", "matrix", "queue"] as const;
 export type StarterKind = (typeof STARTER_KINDS)[number];
 
 /** The kinds of file that muster has a schema of, and that `muster init` writes. */
@@ -19,9 +19,9 @@ export function readJobStarter(kind: StarterKind, values: { name: string; script
   return fill(`${kind}.yaml`, "job", { NAME: values.name, SCRIPT: values.script, FILE: values.file });
 }
 
-/** Returns the script that the starter of a job runs. */
+/** Returns the script that the starter of a job runs: tasks of a list and of a queue have the same one. */
 export function readScriptStarter(kind: StarterKind): string {
-  return readStarter(`${kind}.py`);
+  return readStarter(`${kind === "queue" ? "tasks" : kind}.py`);
 }
 
 /** Returns the text of a pipeline whose first step is a job of kind `range`. */

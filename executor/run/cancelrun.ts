@@ -1,8 +1,10 @@
+import { basename } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
 import { recordRunEnd } from "./cleanleftovers.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { AttemptKeeper } from "./node/heldresults.js";
+import { countQueue } from "./queue/queuecounts.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
 import { removeLiveRun } from "./record/liverun.js";
@@ -12,11 +14,13 @@ import { countInSummary } from "./record/runsummary.js";
 import { createStopContext } from "./runcontext.js";
 import { UncollectedResults } from "./uncollectedresults.js";
 
-/** The result of cancelling a run; a complete run stays complete. */
+/** The result of cancelling a run; a complete run stays complete, and one that has not begun stays new. */
 export interface CancelledRun {
   name: string;
   directory: string;
-  state: "cancelled" | "complete";
+  state: "cancelled" | "complete" | "new";
+  /** Of a run that has not begun: the tasks that its queue has. */
+  queued?: number;
   /** Number of committed chunks; their results are kept. `collected`: those of them that finished on a node and were committed now. */
   chunks: number;
   collected: number;
@@ -47,7 +51,7 @@ export interface CancelOptions {
 
 /**
  * Cancels the run in the directory `path`: stops its coordinator where that is alive, commits the results that nodes still hold, removes
- * the run from its nodes, and closes its journal. Rejects as takeOverRunLock does.
+ * the run from its nodes, and closes its journal. Nothing is done to a run that has not begun. Rejects as takeOverRunLock does.
  */
 export async function cancelRun(path: string, options: CancelOptions): Promise<CancelledRun> {
   const replay = new RunReplay();
@@ -55,6 +59,7 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
   const journal = await takeOverRunLock(path, apply, (pid) => options.onEvent({ type: "coordinatorStopping", pid }));
   try {
     const { header: run, committedChunks: before, isComplete: complete } = replay;
+    if (run === undefined && replay.lastOpen === undefined) return describeNewRun(path);
     const uncollected = new UncollectedResults(path, journal, replay, options);
     const stopped = await cleanAllNodes(replay, options, uncollected);
     const { committedChunks: collected, committedUnits, failure } = await uncollected.close();
@@ -80,6 +85,21 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
   } finally {
     journal.close();
   }
+}
+
+function describeNewRun(path: string): CancelledRun {
+  const { accepted = 0n, canceled = 0n } = countQueue(path) ?? {};
+  const queued = Number(accepted - canceled);
+  return {
+    name: basename(path),
+    directory: path,
+    state: "new",
+    queued,
+    chunks: 0,
+    collected: 0,
+    dropped: 0,
+    nodes: [],
+  };
 }
 
 /** The result for one node, and the inventory that has the node. */

@@ -4,6 +4,7 @@ import { parseRangeId } from "../job/chunkids.js";
 import type { Chunk, Job } from "../job/job.js";
 import type { Failure } from "../schedule/events.js";
 import { type JudgedSlot, judgeSlots } from "./placementrules.js";
+import { hasQueue, openRunQueue } from "./queue/findqueue.js";
 import { type ChunkAttempt, listChunkAttempts, ON_REQUEST } from "./record/chunkattempts.js";
 import { loadRecordedJob } from "./record/recordedjob.js";
 import { type RunReplay, replayRun } from "./record/replay.js";
@@ -40,7 +41,7 @@ export async function explainChunk(
   const history = await readRunHistory(path, Date.now());
   const { status } = history;
   const loaded = await loadInventoryAndJob(path, replay, findInventory);
-  const { job, inventory, error: jobError } = loaded;
+  const { job, inventory, error: jobError, canceled = [] } = loaded;
   const isRange = replay.header !== undefined && JSON.parse(replay.header.identity).kind === "range";
   const includes = isRange ? createRangeFilter(word) : (chunk: string) => chunk === word;
   const attempts = listChunkAttempts(history, includes);
@@ -49,7 +50,10 @@ export async function explainChunk(
   if (chunk === undefined && failure === undefined) return undefined;
   const id = attempts.at(-1)?.chunk ?? failure?.chunk ?? chunk?.id ?? word;
   const units = job?.unitsOf(id);
-  const isCanceled = units !== undefined && replay.canceledUnits.overlaps(...units);
+  const isDone = attempts.some((one) => one.state === "done");
+  // What was asked for while no coordinator was there is done by the next one.
+  const isAskedFor = status.state !== "running" && !isDone && units !== undefined && canceled.includes(units[0]);
+  const isCanceled = isAskedFor || (units !== undefined && replay.canceledUnits.overlaps(...units));
   const isStopped = history.unstartedStops.includes(id);
   const state = isCanceled ? "canceled" : isStopped ? "stopped" : judgeState(status, attempts, failure);
   const isOpen = status.live !== undefined && (state === "running" || state === "waiting");
@@ -67,7 +71,8 @@ export async function explainChunk(
   };
 }
 
-type LoadedParts = { job?: Job; inventory?: Inventory; error?: string };
+/** `canceled`: the tasks of a queue whose cancellation was asked for. */
+type LoadedParts = { job?: Job; inventory?: Inventory; error?: string; canceled?: bigint[] };
 
 /** Loads what rules need. A run can be explained without it, where its files are gone. */
 async function loadInventoryAndJob(
@@ -80,10 +85,10 @@ async function loadInventoryAndJob(
   let inventory: Inventory | undefined;
   try {
     inventory = findInventory(recorded ?? "local");
-    if (header === undefined) return { inventory };
-    const job = await loadRecordedJob(path, header, inventory);
-    readQueue(path, job, new Map(), replay);
-    return { inventory, job };
+    if (header === undefined && !hasQueue(path)) return { inventory };
+    const job = header === undefined ? (await openRunQueue(path)).job : await loadRecordedJob(path, header, inventory);
+    const { changes = [] } = readQueue(path, job, new Map(), replay) ?? {};
+    return { inventory, job, canceled: changes.flatMap((one) => (one.type === "canceled" ? [one.unit] : [])) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...(inventory === undefined ? {} : { inventory }), error: error.message };

@@ -18,14 +18,14 @@ import { aggregate } from "./results/aggregate.js";
 import { publishCombinedFiles } from "./results/combinedfiles.js";
 import type { RunEnd } from "./runend.js";
 
-/** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with. */
+/** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with, if any. */
 export interface FinishRunOptions {
   job: Job;
   directory: RunDirectory;
   coordinator: Coordinator;
   leftOut: ExcludedNode[];
   cleaning: CleanupContext;
-  plan: () => RunPlan;
+  plan: () => RunPlan | undefined;
 }
 
 /**

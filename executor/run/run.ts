@@ -167,7 +167,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     drains.stop();
     await asker?.stop(end.state === "complete" || end.state === "partial");
     await healing.stop();
-    const plan = () => planJob(job, able, options.isSelected, learnedRates, directory.replay.committedUnits);
+    const { committedUnits } = directory.replay;
+    // How long a queue takes depends on when its tasks arrive.
+    const plan = () =>
+      job.queue === undefined ? planJob(job, able, options.isSelected, learnedRates, committedUnits) : undefined;
     const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {

@@ -4,7 +4,7 @@ import t, { type Test } from "tap";
 import { listLanguageServerProblems } from "../lab/languageserver.js";
 import { shareLab } from "../lab/sharedlab.js";
 import { startInTerminal, typeKeys } from "./pseudoterminal.js";
-import { runMuster, TestFolder, waitForExit } from "./startmuster.js";
+import { runMuster, startMuster, TestFolder, waitForExit } from "./startmuster.js";
 
 const { skip, lab } = await shareLab(t, { nodes: 2, gpus: 2, vendor: "amd" }, "nodes with GPUs to look at");
 
@@ -84,6 +84,21 @@ for (const kind of ["range", "tasks", "matrix"])
     if (kind === "range") t.match(readFileSync(join(folder, "runs/job/hits.json"), "utf8"), /6,.*28,.*496,.*8128/s);
     t.same(await listLanguageServerProblems(join(folder, "job.yaml")), []);
   });
+
+t.test("a queue runs as it is written, with the command that is shown", async (t) => {
+  const folder = newFolder(t);
+  const made = await init(folder, ["job", "--kind", "queue"]);
+  const add = `echo '{"id": "first"}' | muster add job.yaml -`;
+  t.match(made, { code: 0, out: `written: job.yaml, worker.py\nnext: ${add} && muster run -i local job.yaml\n` });
+  t.same(await listLanguageServerProblems(join(folder, "job.yaml")), []);
+  const adding = startMuster(["add", "job.yaml", "-", "--close"], { cwd: folder });
+  adding.stdin!.end('{"id": "first"}\n{"id": "short", "params": {"digits": 100}}\n');
+  t.match(await waitForExit(adding), { code: 0, out: /2 tasks added/ });
+  t.match(await runMuster(["run", "-i", "local", "job.yaml"], { cwd: folder }), { code: 0 });
+  const digits = (task: string) => readFileSync(join(folder, "runs/job/results", task, "digits.txt"), "utf8").trim();
+  t.equal(digits("first").length, 1002);
+  t.match(digits("short"), /^3\.14159265358979\d+0679$/);
+});
 
 t.test("a pipeline comes with the job of its first step, and leaves a job that is there alone", async (t) => {
   const folder = newFolder(t);

@@ -71,6 +71,9 @@ export const NOT_RENDERED = [
   "formatLiveTotal",
   "formatWaiting",
   "formatTimeLeft",
+  "isWaitingForTasks",
+  // It returns what formatTotalProgress returns.
+  "ProgressLines",
   "formatFarOver",
   "formatFarOverSlot",
   "formatStalledSlot",

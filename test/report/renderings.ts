@@ -149,7 +149,7 @@ export const TEXTS: Record<string, Rendering> = {
     formatCancelledPipeline,
   ),
   formatAddedTasks: shown({ directory: "/runs/trials", added: 3, accepted: 1204, closed: true }, formatAddedTasks),
-  formatCanceledTasks: shown({ directory: "/runs/trials", tasks: ["trial-1", "trial-2"] }, formatCanceledTasks),
+  formatCanceledTasks: shown({ directory: "/runs/t", tasks: ["a"], done: ["b"], canceled: ["c"] }, formatCanceledTasks),
   formatDrift: shown(reports, (all) => formatDrift(all, { rows: "all", diffs: true })),
   createDriftTable: shown(reports, (all) =>
     formatTable(

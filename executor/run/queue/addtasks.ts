@@ -1,11 +1,13 @@
-import { InvalidFileError, MusterError, type Problem } from "../../../schemas/errors.js";
+import { InvalidFileError, MusterError } from "../../../schemas/errors.js";
 import type { Source } from "../../../schemas/source.js";
 import type { Job } from "../../job/job.js";
 import type { JobQueue } from "../../job/queue/jobqueue.js";
 import { explainDiskError } from "../record/diskerror.js";
 import { keepFiles } from "./keepfiles.js";
+import { describeOtherTasks, type OtherTask } from "./othertask.js";
 import { listTaskFiles, storeTask } from "./queuerecord.js";
 import { QueueStore } from "./queuestore.js";
+import { readSettledTasks, type SettledTasks } from "./settledtasks.js";
 
 /** A queue of a run: its run directory, and its job. */
 export interface RunQueue {
@@ -13,11 +15,16 @@ export interface RunQueue {
   readonly job: Job;
 }
 
-/** The result of adding tasks. `known`: those that the queue had already; `accepted`: all that it has now. */
+/** The result of adding tasks. `known`: the ids of those that the queue had already; `accepted`: how many it has now. */
 export interface AddedTasks {
   readonly added: number;
-  readonly known: number;
+  readonly known: readonly string[];
   readonly accepted: number;
+}
+
+/** What became of tasks that were to be canceled: `tasks` will be, unless they are done by then; the others are done or canceled already. */
+export interface CanceledTasks extends SettledTasks {
+  readonly tasks: readonly string[];
 }
 
 /**
@@ -32,17 +39,20 @@ export async function addTasks({ path, job }: RunQueue, tasks: Source): Promise<
     throw explainDiskError(path, error);
   });
   return withStore({ path, job }, async (store) => {
-    const problems: Problem[] = [];
-    const fresh = read.flatMap((task, index) => {
-      const stored = storeTask(task, kept);
-      const membership = store.membershipOf(stored);
-      if (membership === "other") problems.push(describeOtherTask(tasks, index, task.id));
-      return membership === "new" ? [stored] : [];
+    const others: OtherTask[] = [];
+    const known: string[] = [];
+    const fresh = read.flatMap((definition, index) => {
+      const task = storeTask(definition, kept);
+      const membership = store.membershipOf(task);
+      if (membership === "other") others.push({ index, task });
+      if (membership === "same") known.push(task.id);
+      return membership === "new" ? [task] : [];
     });
+    const problems = describeOtherTasks(path, tasks, others);
     if (problems.length > 0) throw new InvalidFileError(problems);
     if (fresh.length > 0 && store.isClosed) throw createClosedError(path);
     if (fresh.length > 0) await store.append({ e: "tasks", at: new Date().toISOString(), tasks: fresh });
-    return { added: fresh.length, known: read.length - fresh.length, accepted: store.taskCount };
+    return { added: fresh.length, known, accepted: store.taskCount };
   });
 }
 
@@ -69,18 +79,22 @@ export async function closeIdleQueue(queue: RunQueue, lengthBytes: number): Prom
 }
 
 /**
- * Asks for the cancellation of tasks: those that have no result by then will have none, and those that run are stopped. Rejects with USAGE
- * (64) for an id that the queue does not have, and as addTasks does.
+ * Asks for the cancellation of tasks: those that have no result by then will have none, and those that run are stopped. What is done or
+ * canceled already stays as it is. Rejects with USAGE (64) for an id that the queue does not have, and as addTasks does.
  */
-export async function cancelTasks(queue: RunQueue, ids: readonly string[]): Promise<void> {
+export async function cancelTasks(queue: RunQueue, ids: readonly string[]): Promise<CanceledTasks> {
   requireQueue(queue);
-  await withStore(queue, async (store) => {
+  return withStore(queue, async (store) => {
     const unknown = ids.find((id) => !store.has(id));
     if (unknown !== undefined)
       throw new MusterError("USAGE", `the queue of ${queue.path} has no task "${unknown}"`, {
         next: "Check its id: `muster logs` and results.ndjson name tasks by their ids.",
       });
-    await store.append({ e: "cancel", at: new Date().toISOString(), ids });
+    const settled = readSettledTasks(queue.path, [...new Set(ids)]);
+    const known = new Set([...settled.done, ...settled.canceled]);
+    const tasks = [...new Set(ids)].filter((id) => !known.has(id));
+    if (tasks.length > 0) await store.append({ e: "cancel", at: new Date().toISOString(), ids: tasks });
+    return { tasks, ...settled };
   });
 }
 
@@ -107,9 +121,4 @@ function createClosedError(path: string): MusterError {
   return new MusterError("QUEUE_CLOSED", `the queue of ${path} is closed`, {
     next: "Start a new run beside it with --fresh, and add the tasks to that one.",
   });
-}
-
-function describeOtherTask(source: Source, index: number, id: string): Problem {
-  const message = `the queue has a task "${id}" already, with another content`;
-  return { ...source.positionOf(["tasks", index, "id"]), message, hint: "give the new one its own id" };
 }

@@ -1,17 +1,21 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { MusterError } from "../../../schemas/errors.js";
+import { MusterError, UsageError } from "../../../schemas/errors.js";
 import { parseSource } from "../../../schemas/parsesource.js";
 import { readTextFile } from "../../../schemas/textfile.js";
 import type { Job } from "../../job/job.js";
-import { loadJob } from "../../job/loadjob.js";
+import { type JobOptions, loadJob } from "../../job/loadjob.js";
+import { findIdentityChanges, hashEnvValues } from "../record/jobidentity.js";
 import { readFirstEntries } from "../record/journal.js";
 import type { JournalEntry } from "../record/journalentry.js";
 import { loadRecordedJob } from "../record/recordedjob.js";
 import { replayRun } from "../record/replay.js";
-import { resolveRunPath } from "../record/runlock.js";
+import { createOtherRunError, rejectOtherRun, resolveRunPath } from "../record/runlock.js";
 import type { RunQueue } from "./addtasks.js";
-import { QUEUE_FILE, type QueueRecord } from "./queuerecord.js";
+import { readQueueOwner, rejectOtherQueue } from "./queueowner.js";
+import { QUEUE_FILE } from "./queuerecord.js";
+
+type RunEntry = Extract<JournalEntry, { e: "run" }>;
 
 /** Whether a folder has a queue: of a run, or of one that is still to begin. */
 export function hasQueue(path: string): boolean {
@@ -25,7 +29,7 @@ export function hasQueue(path: string): boolean {
 export async function openRunQueue(path: string): Promise<RunQueue> {
   const header = readHeader(path);
   if (header !== undefined) return requireQueue({ path, job: await loadRecordedJob(path, header, undefined) });
-  const file = readJobFile(path);
+  const file = readQueueOwner(path);
   if (file === undefined)
     throw new MusterError("NO_QUEUE", `${path} has no queue`, {
       next: "Name the job file instead: muster add JOB.yaml TASKS makes its run directory.",
@@ -33,11 +37,35 @@ export async function openRunQueue(path: string): Promise<RunQueue> {
   return requireQueue({ path, job: loadJob(file) });
 }
 
-/** Returns the queue of the run that `muster run FILE` begins or resumes. `out`: its `--out`, absolute. Rejects as openRunQueue does. */
+/**
+ * Returns the queue of the run that `muster run FILE` begins or resumes. `out`: its `--out`, absolute. Rejects as openRunQueue does, and with
+ * OTHER_RUN (65) where its run directory is that of another job.
+ */
 export async function openJobQueue(file: string, out: string | undefined): Promise<RunQueue> {
-  const job = loadJob(parseSource(file, readTextFile(file)));
+  const load = (options: JobOptions) => loadJob(parseSource(file, readTextFile(file)), options);
+  const job = load({});
   const path = resolveRunPath(job, out, false);
-  return existsSync(path) && readHeader(path) !== undefined ? openRunQueue(path) : requireQueue({ path, job });
+  requireQueue({ path, job });
+  const header = existsSync(path) ? readHeader(path) : undefined;
+  if (header === undefined) {
+    rejectOtherQueue(path, job);
+    return { path, job };
+  }
+  const queue = await openRunQueue(path);
+  // Both are loaded without the inventory, which the journal's identity depends on.
+  const begun = { ...header, identity: hashEnvValues(queue.job.identity, header.salt ?? "") };
+  rejectOtherRun(path, findIdentityChanges(begun, loadAsBegun(load, path, header), header.inputs));
+  return queue;
+}
+
+/** Loads the job of a file as its run began: with the parameters of its command line. Throws OTHER_RUN (65) where the job does not have them. */
+function loadAsBegun(load: (options: JobOptions) => Job, path: string, { origin }: RunEntry): Job {
+  try {
+    return load({ set: origin?.set });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw createOtherRunError(path, `a run of another job: ${error.message}`);
+  }
 }
 
 function requireQueue(queue: { path: string; job: Job }): RunQueue {
@@ -48,11 +76,11 @@ function requireQueue(queue: { path: string; job: Job }): RunQueue {
 }
 
 /** Returns the first record of the journal of a run; undefined where it has not begun. Rejects with NO_QUEUE (65) for a pipeline. */
-function readHeader(path: string): Extract<JournalEntry, { e: "run" }> | undefined {
+function readHeader(path: string): RunEntry | undefined {
   const file = join(path, "journal.ndjson");
   if (!existsSync(file)) return undefined;
   const [first] = readFirst(file);
-  if (first?.e === "run") return first as Extract<JournalEntry, { e: "run" }>;
+  if (first?.e === "run") return first as RunEntry;
   if (first?.e === "pipeline")
     throw new MusterError("NO_QUEUE", `${path} is the run of a pipeline`, { next: `Name a step: ${path}/STEP.` });
   // A very long first record does not fit into what was read.
@@ -66,12 +94,4 @@ function readFirst(file: string): { e: string }[] {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Returns the job file that the queue of a run directory names; undefined where there is none. */
-function readJobFile(path: string): string | undefined {
-  const file = join(path, QUEUE_FILE);
-  if (!existsSync(file)) return undefined;
-  const [first] = readFirst(file) as unknown as QueueRecord[];
-  return first?.e === "queue" ? first.job : undefined;
 }

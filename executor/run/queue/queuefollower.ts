@@ -81,23 +81,6 @@ export class QueueFollower {
   }
 }
 
-/** How many tasks the queue of the run directory `path` has, and whether more are accepted; undefined where there is none. */
-export function countQueue(path: string): { accepted: bigint; isOpen: boolean } | undefined {
-  const file = join(path, QUEUE_FILE);
-  if (!existsSync(file)) return undefined;
-  let [accepted, isOpen] = [0n, true];
-  const fd = openSync(file, "r");
-  try {
-    readEntries<QueueRecord>(fd, file, (record) => {
-      if (record.e === "tasks") accepted += BigInt(record.tasks.length);
-      if (record.e === "close") isOpen = false;
-    });
-  } finally {
-    closeSync(fd);
-  }
-  return { accepted, isOpen };
-}
-
 function createDamageError(file: string, why: string): MusterError {
   return new MusterError("RESULTS_DAMAGED", `${file}: ${why}`, {
     next: "Restore what was there, or start a new run beside this one with --fresh.",

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { waitForFileLock } from "../../../fleet/filelock.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -57,6 +57,13 @@ export class QueueStore {
       closeSync(fd);
       throw error;
     }
+  }
+
+  /** Creates the queue of a run directory where there is none. Rejects as `open` does. */
+  static async create(path: string, jobFile: string): Promise<void> {
+    if (existsSync(join(path, QUEUE_FILE))) return;
+    const store = await QueueStore.open(path, jobFile);
+    store.close();
   }
 
   /** Whether no more tasks are accepted. */
@@ -123,7 +130,12 @@ export class QueueStore {
 
 /** Returns a hash by which tasks of one id are compared. */
 function hashTask(task: StoredTask): string {
-  return hashContent(JSON.stringify(task, sortKeys));
+  return hashContent(toCanonicalText(task));
+}
+
+/** Returns the JSON text of a value in which the order of keys makes no difference. */
+export function toCanonicalText(value: object): string {
+  return JSON.stringify(value, sortKeys);
 }
 
 /** A replacer for JSON.stringify: the order of keys is no content. */

@@ -6,6 +6,8 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { type QueueChange, QueueFollower } from "../queue/queuefollower.js";
+import { rejectOtherQueue, rejectUnknownParams } from "../queue/queueowner.js";
+import { QueueStore } from "../queue/queuestore.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
 import { fsyncPath } from "./durablewrites.js";
@@ -20,7 +22,7 @@ import { RunReplay } from "./replay.js";
 import { locateResults, type ResultsFolder } from "./resultsfolder.js";
 import { recoverResults } from "./resultsrecovery.js";
 import { openRunKey } from "./runkey.js";
-import { acquireRunLock, createOtherRunError, type LockedJournal } from "./runlock.js";
+import { acquireRunLock, createOtherRunError, type LockedJournal, rejectOtherRun } from "./runlock.js";
 import { createSnapshot, findChangedFiles, openSnapshot, type ProjectSnapshot } from "./snapshot.js";
 import { removeUncommitted } from "./uncommitted.js";
 
@@ -101,7 +103,12 @@ async function open(path: string, lock: LockedJournal, options: RunDirectoryOpti
   const { job } = options;
   const { journal, replay } = resumeJournal(path, lock);
   const isNew = replay.header === undefined;
+  if (isNew) {
+    rejectOtherQueue(path, job);
+    if (job.queue !== undefined) await QueueStore.create(path, job.file);
+  }
   const queue = readQueue(path, job, options.contents, replay);
+  if (isNew && queue !== undefined) rejectUnknownParams(path, job, queue.changes);
   const snapshot = await openProject(path, job, replay);
   const inputs = hashInputs(job, options.contents, (name) => snapshot?.has(name) === true);
   const located = locateResults(path, replay.ids.at(-1) ?? "", job, replay);
@@ -273,11 +280,4 @@ export function rejectDamaged(path: string, results: ResultsCheck, formerResults
   throw new MusterError("RESULTS_DAMAGED", `${path}: ${results.damage}`, {
     next: formerResults ?? "Restore what was there, or start a new run beside this one with --fresh.",
   });
-}
-
-function rejectOtherRun(path: string, differs: string[]): void {
-  if (differs.length === 0) return;
-  const shown = differs.slice(0, 10).map((line) => `\n    ${line}`);
-  const more = differs.length > 10 ? `\n    and ${differs.length - 10} more` : "";
-  throw createOtherRunError(path, `a run of another job or of other inputs:${shown.join("")}${more}`);
 }

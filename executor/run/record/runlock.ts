@@ -82,6 +82,14 @@ export function createOtherRunError(path: string, what: string): MusterError {
   });
 }
 
+/** Throws OTHER_RUN (65) with what differs, one line each, between a job and that of the run directory `path`; nothing where nothing does. */
+export function rejectOtherRun(path: string, differs: string[]): void {
+  if (differs.length === 0) return;
+  const shown = differs.slice(0, 10).map((line) => `\n    ${line}`);
+  const more = differs.length > 10 ? `\n    and ${differs.length - 10} more` : "";
+  throw createOtherRunError(path, `a run of another job or of other inputs:${shown.join("")}${more}`);
+}
+
 async function stopHolder(path: string, { fd, file }: LockedJournal, onStopping: (pid: number) => void): Promise<void> {
   const holder = findLastOpen(fd, file);
   if (holder === undefined) throw createHeldError(path, "another muster, which is still starting", "Try again.");

@@ -2,7 +2,7 @@ import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, read
 import { basename, join, resolve } from "node:path";
 import { isFileLocked } from "../../../fleet/filelock.js";
 import { MusterError } from "../../../schemas/errors.js";
-import { countQueue } from "../queue/queuefollower.js";
+import { countQueue } from "../queue/queuecounts.js";
 import { type ChunkOutcomes, countOutcomes } from "./chunkoutcomes.js";
 import { readFirstEntries, readLastEntry } from "./journal.js";
 import type { CloseEntry } from "./journalentry.js";
@@ -136,6 +136,7 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
     chunks,
     units,
     ...(refusedTasks === undefined ? {} : { refusedTasks }),
+    ...queueFields(path, units.done, BigInt(chunks.canceled ?? 0)),
     nodes,
     ...leftoversField(end.leftovers ?? []),
     reason: error ?? halt?.reason,
@@ -156,7 +157,7 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
       canceled: replay.canceledUnits.size(),
     }),
     units: { done: `${committedUnits.size()}`, total: header?.units },
-    ...queueFields(path, replay),
+    ...queueFields(path, `${committedUnits.size()}`, header === undefined ? undefined : replay.canceledUnits.size()),
     nodes: replay.nodeNames,
   };
   if (isLocked)
@@ -175,13 +176,21 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
     : { ...ended, state: "broken", reason };
 }
 
-/** Returns what the queue of a run adds to its status: the journal does not have its tasks. */
-function queueFields(path: string, replay: RunReplay): Partial<Pick<RunStatus, "units" | "queue">> {
+/**
+ * Returns what the queue of a run adds to its status, however the run ended: its tasks are in no journal, and more may be added at any time.
+ * `canceled`: the tasks that a coordinator has canceled; undefined where none was there yet, and all that was asked for will be.
+ */
+function queueFields(
+  path: string,
+  done: string,
+  canceled: bigint | undefined,
+): Partial<Pick<RunStatus, "chunks" | "units" | "queue">> {
   const queue = countQueue(path);
   if (queue === undefined) return {};
-  const total = queue.accepted - replay.canceledUnits.size();
+  const asked = canceled === undefined && queue.canceled > 0n ? Number(queue.canceled) : undefined;
   return {
-    units: { done: `${replay.committedUnits.size()}`, total: `${total}` },
+    ...(asked === undefined ? {} : { chunks: { done: 0, failed: 0, canceled: asked } }),
+    units: { done, total: `${queue.accepted - (canceled ?? queue.canceled)}` },
     queue: queue.isOpen ? "open" : "closed",
   };
 }

@@ -1,10 +1,10 @@
 import type { RunPlan } from "../../schedule/plan/planjob.js";
 import type { RunSummary } from "./runsummary.js";
 
-/** Returns the summary with the prediction for its session, to compare with; unchanged if not all rates were known. */
-export function addPlan(summary: RunSummary, plan: RunPlan): RunSummary {
-  const { chunks, seconds, isGuess, startupSeconds } = plan;
-  if (chunks === undefined || seconds === undefined) return summary;
+/** Returns the summary with the prediction for its session, to compare with; unchanged if there is none, or not all rates were known. */
+export function addPlan(summary: RunSummary, plan: RunPlan | undefined): RunSummary {
+  const { chunks, seconds, isGuess, startupSeconds } = plan ?? {};
+  if (plan === undefined || chunks === undefined || seconds === undefined) return summary;
   const shares = new Map(plan.nodes.map((node) => [node.node, node]));
   return {
     ...summary,

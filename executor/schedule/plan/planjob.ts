@@ -137,7 +137,8 @@ export function planJob(
   const { chunks, seconds } = working.length === 0 ? {} : sumPlans(working);
   const plan: RunPlan = {
     job: job.name,
-    units: `${job.units}`,
+    // A queue has the tasks of all its runs; what is left of them is planned.
+    units: `${job.queue === undefined ? job.units : job.units - done.size()}`,
     chunks,
     nodes: plans,
     unplaceable: findUnplaceable(job, slots),
