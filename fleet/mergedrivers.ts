@@ -21,7 +21,7 @@ export function mergeRocm(source: Source, folder: string, layers: readonly Inven
       suite === undefined || key === undefined
         ? undefined
         : {
-            repository: (repository ?? AMD_REPOSITORY).replace(/\/+$/, ""),
+            repository: normalizeUri(repository ?? AMD_REPOSITORY),
             suite,
             key: resolve(folder, key),
             fingerprint: fingerprint ?? AMD_FINGERPRINT,
@@ -32,13 +32,12 @@ export function mergeRocm(source: Source, folder: string, layers: readonly Inven
 
 /** Merges what the layers say of NVIDIA's driver, key by key. */
 export function mergeNvidia(source: Source, layers: readonly InventoryLayer[]): WantedNvidia {
-  const { packages, hold = true, persistence } = mergeKeys<Nvidia>(layers, "nvidia");
+  const { packages, hold = true } = mergeKeys<Nvidia>(layers, "nvidia");
   const driver = readText(source, layers, "nvidia", "driver");
   return {
     driver,
     packages: packages ?? (driver === undefined ? [] : [`nvidia-driver-${driver}`]),
     hold,
-    persistence,
   };
 }
 
@@ -55,6 +54,11 @@ export function findRocmProblems(source: Source, layers: readonly InventoryLayer
   const path = [...layer.path, "rocm", name];
   const message = `${path.join(".")}: packages of AMD need a suite and a key of its repository`;
   return [{ ...source.positionOf(path), message, hint: `add ${missing.join(" and ")}` }];
+}
+
+/** As apt prints it: `file:/srv`, also of `file:///srv/`. */
+function normalizeUri(uri: string): string {
+  return uri.replace(/^file:\/+/, "file:/").replace(/\/+$/, "");
 }
 
 function mergeKeys<T extends object>(layers: readonly InventoryLayer[], key: "rocm" | "nvidia"): Partial<T> {

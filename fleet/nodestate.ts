@@ -27,7 +27,6 @@ export interface WantedNvidia {
   readonly driver?: string;
   readonly packages: readonly string[];
   readonly hold: boolean;
-  readonly persistence?: boolean;
 }
 
 /** A value of templates: a text, or where a secret comes from. */

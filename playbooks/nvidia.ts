@@ -1,9 +1,8 @@
 import { expectGpus } from "../fleet/gpus/gpugroups.js";
 import type { CommandState, PlaybookContext, Resource } from "./engine/resource.js";
 import { loadedModuleResource } from "./kernel/loadedmodule.js";
+import { driverPackagesResource } from "./nvidia/driverpackages.js";
 import { diffNvidia, NVIDIA_SCRIPT, NVIDIA_TIMEOUT_SECONDS } from "./nvidia/nvidiastate.js";
-import { packagesResource } from "./packages.js";
-import { unitResource } from "./services.js";
 
 const PACKAGES = "packages of NVIDIA";
 
@@ -15,16 +14,9 @@ export default function* nvidia({ node }: PlaybookContext): Generator<Resource> 
   const cards = expectGpus(node).find(({ vendor }) => vendor === "nvidia");
   if (cards === undefined) return;
   const want = node.state.nvidia;
-  const { packages, hold, persistence } = want;
+  const { packages, driver, hold } = want;
   const after = packages.length > 0 ? [PACKAGES] : [];
-  if (packages.length > 0) {
-    const wanted = Object.fromEntries(packages.map((name) => [name, { hold }]));
-    yield packagesResource(wanted, { name: PACKAGES, idle: true }) as Resource;
-  }
-  if (persistence !== undefined) {
-    const unit = { name: "nvidia-persistenced", enabled: persistence, running: persistence };
-    yield unitResource({ ...unit, python: node.python, after }) as Resource;
-  }
+  if (packages.length > 0) yield driverPackagesResource({ name: PACKAGES, packages, driver, hold }) as Resource;
   yield loadedModuleResource("nvidia", after) as Resource;
   yield {
     name: "NVIDIA driver",

@@ -19,15 +19,15 @@ export default function* packages({ node }: PlaybookContext): Generator<Resource
 
 /**
  * Returns a resource for packages of the distribution, which are changed in one transaction. A change never removes a package that is not
- * said to be absent, and keeps configuration files that somebody has edited. `idle`: only while nothing computes on the node.
+ * said to be absent, and keeps configuration files that somebody has edited.
  */
 export function packagesResource(
   wanted: Readonly<Record<string, WantedPackage>>,
-  { name = "packages", after = [], idle = false }: { name?: string; after?: string[]; idle?: boolean } = {},
+  { after = [] }: { after?: string[] } = {},
 ): Resource<CommandState> {
   const argv = ["/bin/sh", "-c", LOOK_SCRIPT, "look", ...Object.keys(wanted)];
   return {
-    name,
+    name: "packages",
     probe: { ask: "command", argv, timeout: LOOK_TIMEOUT_SECONDS },
     diff: ({ stdout }) => diffPackages(wanted, parsePackageState(stdout)),
     change: async ({ stdout }, context) => {
@@ -35,6 +35,5 @@ export function packagesResource(
       await changePackages(listPackageChanges(wanted, state), state, context);
     },
     after,
-    idle,
   };
 }

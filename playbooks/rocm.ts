@@ -2,14 +2,13 @@ import { expectGpus } from "../fleet/gpus/gpugroups.js";
 import type { WantedRocm } from "../fleet/nodestate.js";
 import { fileResource } from "./engine/fileresource.js";
 import type { CommandState, PlaybookContext, Resource } from "./engine/resource.js";
-import { groupResource } from "./groups.js";
 import { loadedModuleResource } from "./kernel/loadedmodule.js";
 import { packageSourceResource, SOURCE_PREFIX } from "./packages/packagesource.js";
 import { releasePackagesResource } from "./packages/releasepackages.js";
-import { diffRocm, ROCM_SCRIPT, ROCM_TIMEOUT_SECONDS } from "./rocm/rocmstate.js";
+import { deviceGroupsResource } from "./rocm/joingroups.js";
+import { diffRocm, FRESH_LOGIN_SCRIPT, ROCM_SCRIPT, ROCM_TIMEOUT_SECONDS } from "./rocm/rocmstate.js";
 
-/** The owners of /dev/kfd and /dev/dri. */
-const GROUPS = ["render", "video"];
+const DEVICE_GROUPS = "groups of AMD's devices";
 const DRIVER_PACKAGE = "amdgpu-dkms";
 const PREFERENCE = "preference of AMD's packages";
 
@@ -23,15 +22,18 @@ export default function* rocm({ node }: PlaybookContext): Generator<Resource> {
   const want = node.state.rocm;
   const parts = listParts(want);
   yield* packageResources(want, parts);
-  for (const group of node.user === undefined || node.user === "root" ? [] : GROUPS)
-    yield { ...groupResource({ group, users: [node.user!] }), name: `group ${group} for ROCm` } as Resource;
   const after = parts.map(namePackages);
+  yield { ...deviceGroupsResource(DEVICE_GROUPS), after } as Resource;
   yield loadedModuleResource("amdgpu", after) as Resource;
   yield {
     name: "ROCm",
-    probe: { ask: "command", argv: ["/bin/sh", "-c", ROCM_SCRIPT], timeout: ROCM_TIMEOUT_SECONDS },
+    probe: {
+      ask: "command",
+      argv: ["/bin/sh", "-c", FRESH_LOGIN_SCRIPT, "look", ROCM_SCRIPT],
+      timeout: ROCM_TIMEOUT_SECONDS,
+    },
     diff: (have) => diffRocm(want, cards.count, have),
-    after,
+    after: [...after, DEVICE_GROUPS],
   } as Resource<CommandState> as Resource;
 }
 

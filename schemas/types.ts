@@ -779,10 +779,6 @@ export interface Nvidia {
    * Whether `apt upgrade` must leave the packages alone: a library that is newer than the loaded driver refuses to work. Default: true.
    */
   hold?: boolean;
-  /**
-   * Whether nvidia-persistenced runs, which keeps the driver loaded between chunks. Default: as it is.
-   */
-  persistence?: boolean;
 }
 /**
  * The clocks of each GPU. Merged key by key: profile, node.

@@ -49,7 +49,7 @@ const RESOURCE_RULES: Readonly<Record<keyof Resource, Rule>> = {
   }),
   notes: optional(FUNCTION),
   reboot: optional(FLAG),
-  idle: optional(FLAG),
+  idle: optional(FUNCTION),
 };
 
 type RulesOf<Kind extends Probe["ask"]> = Readonly<Record<Exclude<keyof Extract<Probe, { ask: Kind }>, "ask">, Rule>>;

@@ -46,7 +46,7 @@ export async function reconcileResource(
   if (context === undefined || resource.change === undefined)
     return createDriftVerdict(playbook, resource, first, work);
   try {
-    const users = resource.idle ? await work.awaitIdle(resource.name) : [];
+    const users = resource.idle?.(first.have) ? await work.awaitIdle(resource.name) : [];
     if (users.length > 0) return createBusyVerdict(playbook, resource.name, first, users);
     return await applyChange(playbook, resource, context, work);
   } catch (error) {
@@ -90,7 +90,7 @@ function createBusyVerdict(
   users: readonly string[],
 ): ObservedVerdict {
   const reason = `it is only changed while nothing computes on the node: ${users.join("; ")}`;
-  const next = "Run this again when that is over, or with a longer --idle-wait.";
+  const next = "Run this again when that is over: `muster provision` waits for it (--idle-wait).";
   return { playbook, resource, state: "blocked", differences, notes, reason, next };
 }
 

@@ -137,8 +137,11 @@ export interface Resource<Have = unknown> {
   notes?(have: Have): string[];
   /** The change takes effect after a reboot only; until then the state is "needs reboot". */
   reboot?: boolean;
-  /** It is only changed while nothing computes on the node, e.g. because it replaces a library that running chunks have loaded. */
-  idle?: boolean;
+  /**
+   * Whether it is only changed while nothing computes on the node, e.g. because it replaces a library that running chunks have loaded. Pure, as
+   * `diff` is.
+   */
+  idle?(have: Have): boolean;
 }
 
 /** The input of a playbook: the node, and how to gather its facts. */

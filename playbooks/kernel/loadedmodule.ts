@@ -1,12 +1,13 @@
 import type { CommandState, Difference, Resource } from "../engine/resource.js";
 
 const TIMEOUT_SECONDS = 10;
-/** Prints checksum and version of a module, as it is loaded and as the running kernel would load it. */
+/** Prints checksum and version of a module, as it is loaded and as the running kernel would load it, and where its file is. */
 const LOOK_SCRIPT = `export PATH="$PATH:/usr/sbin:/sbin"
 for name in srcversion version; do
   echo "loaded $name $(cat "/sys/module/$1/$name" 2>/dev/null)"
   echo "installed $name $(modinfo -F "$name" "$1" 2>/dev/null)"
 done
+echo "installed filename $(modinfo -F filename "$1" 2>/dev/null)"
 [ -e "/sys/module/$1" ] || echo absent
 exit 0`;
 
@@ -32,11 +33,11 @@ export function diffLoadedModule(module: string, answer: string): Difference[] {
       .find((line) => line.startsWith(prefix))
       ?.slice(prefix.length)
       .trim() ?? "";
-  const describe = (which: string) => read(`${which} version `) || read(`${which} srcversion `);
-  const installed = read("installed srcversion ");
-  if (installed === "") return [];
+  const checksum = (which: string) => read(`${which} srcversion `);
+  // Modules of the kernel itself have neither.
+  const describe = (which: string) => read(`${which} version `) || checksum(which) || "the kernel's own";
+  if (read("installed filename ") === "") return [];
   if (lines.includes("absent")) return [{ what: `module ${module}`, have: "not loaded", want: describe("installed") }];
-  const loaded = read("loaded srcversion ");
-  if (loaded === "" || loaded === installed) return [];
+  if (checksum("loaded") === checksum("installed")) return [];
   return [{ what: `module ${module}`, have: `${describe("loaded")} is loaded`, want: describe("installed") }];
 }

@@ -18,7 +18,8 @@ echo "driver=$(printf '%s\\n' "$answer" | sed -n 's/^[0-9A-Fa-f]\\{4,8\\}:[^,]*,
 echo "error=$(printf '%s\\n' "$answer" | grep -v '^[0-9A-Fa-f]\\{4,8\\}:' | head -n 1)"
 exit 0`;
 
-/** Pure: lists what keeps programs from the cards of a node. `cards`: how many there must be; undefined: one or more. */
+/** Pure: lists what keeps programs from the cards of a node. `cards`: how many there must be at least, because the graphics of the
+ * processor count, too; undefined: one. The playbook `gpu` looks at each by its address. */
 export function diffNvidia(
   want: WantedNvidia,
   cards: number | undefined,
@@ -43,9 +44,9 @@ function diffAnswer(cards: number | undefined, facts: ReadonlyMap<string, string
   const found = Number(facts.get("gpus") ?? 0);
   const exit = facts.get("exit");
   // 14: a warning about the infoROM of a card that works.
-  const isRight = (exit === "0" || exit === "14") && (cards === undefined ? found > 0 : found === cards);
+  const isRight = (exit === "0" || exit === "14") && found >= (cards ?? 1);
   if (isRight) return [];
   const reason = exit === "124" || exit === "137" ? `no answer within ${SMI_SECONDS} s` : facts.get("error");
   const have = reason ? `${found}: ${reason.slice(0, 200)}` : `${found}`;
-  return [{ what: "GPUs that nvidia-smi sees", have, want: cards === undefined ? "1 or more" : `${cards}` }];
+  return [{ what: "GPUs that nvidia-smi sees", have, want: `${cards ?? 1} or more` }];
 }

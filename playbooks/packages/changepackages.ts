@@ -14,19 +14,20 @@ import { runApt, tryApt } from "./runapt.js";
 
 /**
  * Installs, removes and holds packages in one transaction. Rejects with a MusterError: REFUSED where the node has no apt, or where other packages
- * would be removed or changed; COMMAND, SUDO.
+ * would be removed or changed; COMMAND, SUDO. `mayRemove`: of packages that have to go, and are not named.
  */
 export async function changePackages(
   changes: readonly PackageChange[],
   { manager, holds }: PackageState,
   context: ChangeContext,
+  mayRemove: (name: string) => boolean = () => false,
 ): Promise<void> {
   if (manager !== "apt")
     throw new MusterError("REFUSED", `muster changes packages with apt only, and this node has ${manager ?? "none"}`, {
       next: "Install them there with its own package manager; muster verifies them.",
     });
   if (changes.some(({ action }) => action !== undefined)) {
-    const refusal = findRefusal(await simulate(changes, context), changes, holds);
+    const refusal = findRefusal(await simulate(changes, context), changes, holds, mayRemove);
     if (refusal !== undefined) throw refusal;
     await runApt(aptInstallCommand(changes), context);
   }
@@ -38,13 +39,14 @@ function findRefusal(
   simulation: string,
   changes: readonly PackageChange[],
   holds: ReadonlySet<string>,
+  mayRemove: (name: string) => boolean,
 ): MusterError | undefined {
   const unknown = findUnknownName(simulation, changes);
   if (unknown !== undefined)
     return new MusterError("REFUSED", `there is no package ${unknown}; apt would install others in its place`, {
       next: "Write the whole name of a package; one that others provide has no state of its own.",
     });
-  const removed = listUnwantedRemovals(simulation, changes);
+  const removed = listUnwantedRemovals(simulation, changes).filter((name) => !mayRemove(name));
   if (removed.length > 0)
     return new MusterError("REFUSED", `apt would also remove ${removed.join(", ")}`, {
       next: "Say that they may go (`absent` in packages), or change what conflicts with them.",

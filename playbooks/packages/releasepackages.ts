@@ -55,7 +55,11 @@ export function releasePackagesResource(want: WantedReleasePackages): Resource<C
       await changePackages(listPackageChanges(wantVersions(versions, hold), state), state, context);
     },
     after,
-    idle: true,
+    idle: ({ stdout }) => {
+      const { versions, missing, state } = readOffers(packages, uri, stdout);
+      const changes = listPackageChanges(wantVersions(versions, hold), state);
+      return missing.length > 0 || changes.some(({ action }) => action !== undefined);
+    },
   };
 }
 

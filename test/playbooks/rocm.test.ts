@@ -40,7 +40,7 @@ for n in $(seq "$(cat /srv/cards 2>/dev/null || echo 2)"); do echo "  Device Typ
   ];
 }
 
-const rocm = { release: "6.4.3", suite: "./", key: "key.asc", repository: `file:/${REPOSITORY}`, fingerprint: "" };
+const rocm = { release: "6.4.3", suite: "./", key: "key.asc", repository: `file:///${REPOSITORY}/`, fingerprint: "" };
 const openNode = (keys: Record<string, unknown> = {}) =>
   TestNode.open(lab.inventory({ node: { rocm: { ...rocm, ...keys } }, top: { playbooks: ["rocm"] } }));
 
@@ -103,7 +103,7 @@ t.test("a release of ROCm, from a repository of packages that stand for AMD's", 
     writeFileSync(join(node.root, "srv/cards"), "1");
     const { state, differences } = findVerdict(await bench.provision(), "ROCm");
     t.equal(state, "drift");
-    t.same(differences, [{ what: "GPUs that rocminfo sees", have: "1", want: "2" }]);
+    t.same(differences, [{ what: "GPUs that rocminfo sees", have: "1", want: "2 or more" }]);
     writeFileSync(join(node.root, "srv/cards"), "2");
   });
 
@@ -124,7 +124,7 @@ t.test("a release of ROCm, from a repository of packages that stand for AMD's", 
     mkdirSync(module, { recursive: true });
     writeFileSync(join(module, "srcversion"), "AAAA\n");
     writeFileSync(join(module, "version"), "6.10.5\n");
-    const modinfo = `#!/bin/sh\ncase $2 in srcversion) echo BBBB;; version) echo 6.12.12;; esac\n`;
+    const modinfo = `#!/bin/sh\ncase $2 in srcversion) echo BBBB;; version) echo 6.12.12;; filename) echo /lib/amdgpu.ko;; esac\n`;
     writeFileSync(join(node.root, "usr/sbin/modinfo"), modinfo, { mode: 0o755 });
     const { state, differences } = findVerdict(await bench.provision(), "loaded amdgpu");
     t.equal(state, "needs reboot");
@@ -147,12 +147,12 @@ t.test("a release is changed when no chunk runs on the node any more", { skip },
     resources.find(({ resource }) => resource === "packages of rocm"),
     { state: "blocked", reason: /^it is only changed while nothing computes on the node: run gated\S* is on it$/ },
   );
-  const patient = startMuster(["provision", "-i", inventory]);
+  const waiting = startMuster(["provision", "-i", inventory]);
   let said = "";
-  patient.stderr!.on("data", (bytes) => {
+  waiting.stderr!.on("data", (bytes) => {
     said += bytes;
   });
-  const ended = waitForExit(patient);
+  const ended = waitForExit(waiting);
   await waitUntil("it waits", () => said.includes("packages of rocm is not changed yet: run gated"));
   openGate(nodes, "one");
   const done = await ended;
