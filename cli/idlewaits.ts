@@ -16,6 +16,8 @@ export interface IdleWaits {
   forNode(connection: Connection): AwaitIdle | undefined;
   /** Gives a node work again. */
   end(node: Node): Promise<void>;
+  /** Whether a wait was interrupted: nothing else is begun then. */
+  readonly isStopped: boolean;
   /** Returns the exit status if a wait was interrupted, and stops listening for that. */
   close(): number | undefined;
 }
@@ -31,16 +33,25 @@ export function createIdleWaits(
   const report = (node: Node, text: string) => {
     if (!quiet) writers.err(formatHealStep({ node: node.name, text }));
   };
+  const listen = () => {
+    const started = handleInterrupt();
+    const say = () => writers.err("stopping: no other node is begun, and nothing waits any more (repeat to exit now)");
+    started.signal.addEventListener("abort", say, { once: true });
+    return started;
+  };
   return {
     forNode: (connection) => {
       if (file === undefined) return undefined;
       return (resource) => {
-        interrupt ??= handleInterrupt();
+        interrupt ??= listen();
         return createAwaitIdle(connection, { inventory: file, waitSeconds, report, stop: interrupt.signal })(resource);
       };
     },
     end: async (node) => {
       if (file !== undefined) await endIdleDrain(node, { inventory: file });
+    },
+    get isStopped() {
+      return interrupt?.signal.aborted === true;
     },
     close: () => {
       interrupt?.release();

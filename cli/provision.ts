@@ -1,4 +1,6 @@
+import type { Connection } from "../fleet/connection.js";
 import { findInventory, selectNodes } from "../fleet/inventory.js";
+import type { InspectionResult } from "../playbooks/engine/inspecteachnode.js";
 import type { RolloutSettings } from "../playbooks/engine/rollout.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -21,7 +23,9 @@ export async function provision(names: string[], options: ProvisionOptions, writ
     return (await import("./provisionreboot.js")).provisionAndReboot(playbooks, inventory, rollout, options, writers);
   const idleWaits = createIdleWaits(inventory, options, writers);
   const provisioning = createProvisioning(playbooks, inventory, options, writers, idleWaits);
-  const work = skipUnlessRebooted(provisioning, playbooks, options, writers);
+  const provisionOrSkip = skipUnlessRebooted(provisioning, playbooks, options, writers);
+  const work = async (connection: Connection): Promise<InspectionResult> =>
+    idleWaits.isStopped ? { notStarted: "muster was interrupted before it" } : provisionOrSkip(connection);
   const reports = await reportOnNodes(nodes, work, options, writers, { rollout });
   return idleWaits.close() ?? exitStatusOfReports(reports, 3);
 }

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 12;
+export const PROTOCOL_VERSION = 13;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;

@@ -63,7 +63,7 @@ export class AttemptEndings {
     const attempt = scheduler.attempt(done.id);
     if (attempt === undefined) return worker.send({ op: "ack", ids: [done.id] });
     if (!scheduler.isRunning(done.id)) return;
-    reports.noteEnded(attempt, done);
+    reports.noteEnded(attempt, done, scheduler.queueChanges.isEnding(done.id));
     if (done.lost) reports.recordLog(attempt, "its agent died while it ran");
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
     if (scheduler.stops.isWanted(attempt.chunk.id) && !done.lost && !(outcome.ok && !done.canceled))

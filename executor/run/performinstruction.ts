@@ -32,11 +32,8 @@ export function performInstruction(instruction: Instruction, targets: Instructio
       return collector.discardHeld(instruction.id);
     case "commit":
       return collector.commitHeld(instruction.id);
-    case "evict":
-      if (instruction.isCanceled) for (const id of instruction.ids) reports.reportCanceled(instruction.node, id);
-      workersByName.get(instruction.node)?.send({ op: "cancel", ids: [...instruction.ids] });
-      return;
     case "withdraw":
+    case "evict":
     case "split":
     case "stop":
       workersByName.get(instruction.node)?.send(toCommand(instruction));
@@ -70,10 +67,12 @@ export function performInstruction(instruction: Instruction, targets: Instructio
 }
 
 /** Returns the command that carries out an instruction about attempts that an agent has. */
-function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "split" | "stop" }>): AgentCommand {
+function toCommand(instruction: Extract<Instruction, { do: "withdraw" | "evict" | "split" | "stop" }>): AgentCommand {
   switch (instruction.do) {
     case "withdraw":
       return { op: "withdraw", ids: [...instruction.ids] };
+    case "evict":
+      return { op: "cancel", ids: [...instruction.ids] };
     case "stop":
       return { op: "cancel", ids: [...instruction.ids], keep: true };
     case "split":

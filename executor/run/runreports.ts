@@ -68,9 +68,11 @@ export class RunReports {
   }
 
   /** Notes that an attempt has ended, for the timeline, and whether its chunk may be preempted again. */
-  noteEnded(attempt: Attempt, done: DoneMessage): void {
-    const { eventLog, preempted } = this.records;
-    eventLog.noteEnded(attempt, done);
+  noteEnded(attempt: Attempt, done: DoneMessage, isCanceling: boolean): void {
+    const { counters, eventLog, preempted } = this.records;
+    if (isCanceling && done.canceled)
+      counters.discardedSeconds += eventLog.recordUnneeded(attempt.node, attempt.id, "canceled");
+    else eventLog.noteEnded(attempt, done);
     if (done.preempted !== undefined) preempted.record(attempt.chunk.id, done.preempted.saved);
   }
 
@@ -92,12 +94,6 @@ export class RunReports {
     const { counters, eventLog } = this.records;
     counters.dropped++;
     counters.discardedSeconds += eventLog.recordUnneeded(node, id, "superseded");
-  }
-
-  /** Reports that an attempt is stopped because its task is canceled. */
-  reportCanceled(node: string, id: string): void {
-    const { counters, eventLog } = this.records;
-    counters.discardedSeconds += eventLog.recordUnneeded(node, id, "canceled");
   }
 
   /** Reports a task of a queue that is canceled. */

@@ -178,7 +178,7 @@ export type Instruction = Readonly<
    * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is canceled; each comes back as `requeued`, unless it
    * ends well before.
    */
-  | { do: "evict"; node: string; ids: readonly string[]; isCanceled?: true }
+  | { do: "evict"; node: string; ids: readonly string[] }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */
   | { do: "split"; node: string; id: string; share: number }
   /** Give a slot no work for `seconds`, then one chunk as a test. */

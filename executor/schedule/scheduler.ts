@@ -58,7 +58,7 @@ export class Scheduler {
   private readonly reattacher: Reattacher;
   private readonly slotReports: SlotReports;
   private readonly nodeDrains: NodeDrains;
-  private readonly queueChanges: QueueChanges;
+  readonly queueChanges: QueueChanges;
   private readonly halting: HaltPolicy;
   private readonly starter: AttemptStarter;
   private isOpen = false;

@@ -39,7 +39,7 @@ export async function reconcile(
   const answers = new Map(resources.map((resource, index) => [resource, results[index]!]));
   const marked = hasHandlers ? results.at(-1)! : undefined;
   const marks = new HandlerMarks(workdir, marked !== undefined && "have" in marked ? marked.have : undefined);
-  const work: Reconciliation = { connection, context, marks, awaitIdle, known: new Map() };
+  const work: Reconciliation = { connection, context, marks, awaitIdle, isAbandoned: false, known: new Map() };
   const verdicts = new Map<PlaybookPlan, ObservedVerdict[]>();
   for (const plan of plans) {
     const soFar = [...verdicts.values()].flat();

@@ -20,6 +20,8 @@ export interface Reconciliation {
   context: ChangeContext | undefined;
   marks: HandlerMarks;
   awaitIdle: AwaitIdle;
+  /** Whether a wait was given up because muster was interrupted: nothing else is changed then. */
+  isAbandoned: boolean;
   /** The verdicts so far, by resource. */
   known: Map<string, ObservedVerdict>;
 }
@@ -42,7 +44,7 @@ export async function reconcileResource(
   if ("error" in first) return createFailedVerdict(playbook, resource.name, first.error);
   if (first.differences.length === 0)
     return { ...base, state: "ok", differences: [], notes: first.notes, have: first.have };
-  const { context } = work;
+  const context = work.isAbandoned ? undefined : work.context;
   if (context === undefined || resource.change === undefined)
     return createDriftVerdict(playbook, resource, first, work);
   try {
@@ -50,6 +52,7 @@ export async function reconcileResource(
     if (users.length > 0) return createBusyVerdict(playbook, resource.name, first, users);
     return await applyChange(playbook, resource, context, work);
   } catch (error) {
+    work.isAbandoned ||= error instanceof MusterError && error.code === "ABANDONED";
     return {
       ...createFailedVerdict(playbook, resource.name, toChangeError(playbook, error)),
       differences: first.differences,

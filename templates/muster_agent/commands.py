@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 12  # schemas/protocol.json
+PROTOCOL_VERSION = 13  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 

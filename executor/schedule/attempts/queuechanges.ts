@@ -35,6 +35,11 @@ export class QueueChanges {
     }
   }
 
+  /** Whether an attempt is being ended because its task is canceled. */
+  isEnding(id: string): boolean {
+    return [...this.wanted.values()].some((ending) => ending.has(id));
+  }
+
   /** Cancels tasks that have come back since: their attempts have ended without a result. */
   review(): Instruction[] {
     return [...this.wanted.keys()].flatMap((unit) => this.cancel(unit));
@@ -66,7 +71,7 @@ export class QueueChanges {
     const others = running.filter((one) => !hasEnded(one) && !ending.has(one.attempt.id));
     return others.map(({ attempt: { id, node } }): Instruction => {
       ending.add(id);
-      return { do: "evict", node, ids: [id], isCanceled: true };
+      return { do: "evict", node, ids: [id] };
     });
   }
 }

@@ -5,7 +5,7 @@ import type { JobQueue } from "../../../executor/job/queue/jobqueue.js";
 import { sequentialIds } from "../../../executor/schedule/attempts/attemptids.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { RandomRun } from "./randomrun.js";
-import { openRun, runs, startedAttempts, taskJob } from "./schedulefixture.js";
+import { openRun, runs, slots, startedAttempts, taskJob } from "./schedulefixture.js";
 
 /** A queue that has accepted the first `accepted` of some tasks. */
 class GrowingQueue implements JobQueue {
@@ -150,7 +150,7 @@ t.test(
       const { id } = attempt!;
       scheduler.handle({ type: "started", attempt: id }, 1);
       const [evict, ...others] = scheduler.handle({ type: "unitCanceled", unit: 0n }, 2);
-      t.same([evict, others], [{ do: "evict", node: "a", ids: [id], isCanceled: true }, []]);
+      t.same([evict, others], [{ do: "evict", node: "a", ids: [id] }, []]);
       t.same(scheduler.handle({ type: "tick" }, 3), [], "it is ended once");
       const ended = end === "requeued" ? { type: end, attempt: id } : { type: end, attempt: id, seconds: 40 };
       const out = scheduler.handle(ended, 4);
@@ -163,3 +163,19 @@ t.test(
     }
   },
 );
+
+t.test("a node that comes back is told again that a canceled task is to end there", async (t) => {
+  const { job } = queueJob([{}], 1);
+  const scheduler = new Scheduler(job, [], sequentialIds());
+  const [attempt] = openRun(scheduler, [["a", 1]]);
+  const { id, chunk } = attempt!;
+  scheduler.handle({ type: "started", attempt: id }, 1);
+  scheduler.handle({ type: "unitCanceled", unit: 0n }, 2);
+  scheduler.handle({ type: "nodeDisconnected", node: "a" }, 3);
+  const held = [{ id, chunk: chunk.id, slot: 0 }];
+  const out = scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 1), limit: 1, held }, 4);
+  t.same(
+    out.filter((one) => one.do === "evict"),
+    [{ do: "evict", node: "a", ids: [id] }],
+  );
+});
