@@ -64,7 +64,11 @@ function* packageResources({ source, hold }: WantedRocm, parts: readonly Part[])
   if (source === undefined || parts.length === 0) return;
   const { suite, key, fingerprint } = source;
   for (const { name, uri } of parts)
-    yield packageSourceResource(name, { uri, suite, architectures: ["amd64"], key, fingerprint }) as Resource;
+    yield packageSourceResource(
+      name,
+      { uri, suite, architectures: ["amd64"], key, fingerprint },
+      "rocm.key",
+    ) as Resource;
   yield preferenceResource();
   for (const part of parts)
     yield releasePackagesResource({

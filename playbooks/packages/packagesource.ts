@@ -21,10 +21,14 @@ interface SourceFile {
 
 /**
  * Returns a resource for a source of packages and its signing key; after a change the lists of packages are read again. Throws a
- * MusterError (PLAYBOOK) where the key cannot be read, or has another fingerprint.
+ * MusterError (PLAYBOOK) where the key cannot be read, or has another fingerprint. `where`: what the user calls its file.
  */
-export function packageSourceResource(name: string, source: WantedPackageSource): Resource<FileState[]> {
-  const key = readKey(name, source);
+export function packageSourceResource(
+  name: string,
+  source: WantedPackageSource,
+  where = `package_sources.${name}.key`,
+): Resource<FileState[]> {
+  const key = readKey(where, source);
   const keyPath = `${KEY_FOLDER}/muster-${name}${isArmored(key) ? ".asc" : ".gpg"}`;
   const files: SourceFile[] = [
     { path: keyPath, bytes: key },
@@ -64,8 +68,7 @@ function formatSource(source: WantedPackageSource, keyPath: string): string {
   ].join("\n");
 }
 
-function readKey(name: string, source: WantedPackageSource): Buffer {
-  const where = `package_sources.${name}.key`;
+function readKey(where: string, source: WantedPackageSource): Buffer {
   const key = readLocalBytes(source.key, where);
   const wanted = source.fingerprint.replaceAll(" ", "").toUpperCase();
   const found = readKeyFingerprint(key);

@@ -107,6 +107,16 @@ t.test("a release of ROCm, from a repository of packages that stand for AMD's", 
     writeFileSync(join(node.root, "srv/cards"), "2");
   });
 
+  await t.test("a key that is another one, or not there, is named as the inventory does", async (t) => {
+    const fails = async (change: Record<string, string>, reason: RegExp) => {
+      const wrong = await openNode(change);
+      t.match((await wrong.verify()).verdicts[0]!.reason, reason);
+      await wrong.connection.close();
+    };
+    await fails({ fingerprint: "0".repeat(40) }, /^rocm\.key: the key has the fingerprint [0-9A-F]{40}, not 0{40}$/);
+    await fails({ key: "nokey" }, /^rocm\.key: .*no such file/);
+  });
+
   await t.test("a package that the release does not have", async (t) => {
     const wrong = await openNode({ packages: ["rocm", "rocm-x"] });
     t.teardown(() => wrong.connection.close());
