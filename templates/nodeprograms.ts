@@ -25,7 +25,11 @@ const AGENT_PACKAGE = "muster_agent";
 export function agentProgram(): NodeProgram {
   const stdin = readFileSync(packedAgentFile());
   // -I and -S: the node's PYTHON* variables and site-packages must not affect the agent.
-  return { args: ["-IS", "-c", LOADER.replace("SIZE", `${stdin.length}`), "attach"], stdin };
+  return { args: ["-IS", "-c", loaderOf(stdin), "attach"], stdin };
+}
+
+function loaderOf(program: Buffer): string {
+  return LOADER.replace("SIZE", `${program.length}`);
 }
 
 /** Packs the agent as `agentProgram` sends it. This is part of the build: it would be a fifth of the start of a run. */
@@ -61,6 +65,28 @@ export function cacheProgram({ args, stdin }: NodeProgram): NodeProgram {
 /** The same program, but it prints how busy the GPUs of a node are, every `seconds` (fleet/gpus/samplenode.ts). */
 export function samplesProgram({ args, stdin }: NodeProgram, seconds: number): NodeProgram {
   return { args: [...args.slice(0, -1), "samples", `${seconds}`], stdin };
+}
+
+const RELAY_PACKAGE = "muster_relay";
+/** The modules of the relay, in the order of their imports. */
+const RELAY_MODULES = ["frames", "programs", "files", "main"];
+
+/** Runs modules of which none is a file: each is in sys.modules when a later one imports it. */
+const RELAY_LOADER = `import json, sys, types
+for name, text in [["${RELAY_PACKAGE}", ""]] + json.loads(PARTS):
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__dict__.update(__package__="${RELAY_PACKAGE}", __path__=[])
+    exec(compile(text, name + ".py", "exec"), module.__dict__)
+sys.modules["${RELAY_PACKAGE}.main"].main()`;
+
+/** The program over whose stdin and stdout programs and files of a machine are reached (fleet/relay/relayconnection.ts). */
+export function relayProgram(): NodeProgram {
+  const parts = RELAY_MODULES.map((name) => [
+    `${RELAY_PACKAGE}.${name}`,
+    readProgram(join(RELAY_PACKAGE, `${name}.py`)),
+  ]);
+  const stdin = deflateSync(RELAY_LOADER.replace("PARTS", () => JSON.stringify(JSON.stringify(parts))));
+  return { args: ["-IS", "-c", loaderOf(stdin), "relay"], stdin };
 }
 
 /** attempts/slots.py -> muster_agent.attempts.slots */

@@ -7,6 +7,7 @@ import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError, type ConnectionErrorCode } from "../connectionerror.js";
 import { DownloadTarget, type OpenTarget } from "../downloadtarget.js";
+import { createFileError } from "../systemerror.js";
 
 const COPY_BLOCK_BYTES = 1024 * 1024;
 
@@ -125,18 +126,12 @@ export class LocalFiles implements Files {
     } catch (error) {
       if (error instanceof ConnectionError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      throw this.createError(SYSTEM_ERROR_CODES[code ?? ""] ?? "FILE", step, path, message, error);
+      throw createFileError({ node: this.node, step: `${step} ${path}` }, code, message, error);
     }
   }
 
-  private createError(
-    code: ConnectionErrorCode,
-    step: string,
-    path: string,
-    reason: string,
-    cause?: unknown,
-  ): ConnectionError {
-    return new ConnectionError(code, { node: this.node, step: `${step} ${path}` }, reason, { cause });
+  private createError(code: ConnectionErrorCode, step: string, path: string, reason: string): ConnectionError {
+    return new ConnectionError(code, { node: this.node, step: `${step} ${path}` }, reason);
   }
 }
 
@@ -145,13 +140,3 @@ function isLocalWriteError(local: string, error: unknown): boolean {
   const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
   return syscall === "write" || syscall === "fsync" || path === local;
 }
-
-const SYSTEM_ERROR_CODES: Record<string, ConnectionErrorCode> = {
-  ENOENT: "MISSING",
-  ENOTDIR: "MISSING",
-  EACCES: "DENIED",
-  EPERM: "DENIED",
-  EROFS: "DENIED",
-  ENOSPC: "NO_SPACE",
-  EDQUOT: "NO_SPACE",
-};

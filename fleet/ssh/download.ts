@@ -1,8 +1,8 @@
 import type { Stats } from "ssh2";
 import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { DownloadTarget, OpenTarget } from "../downloadtarget.js";
-import { BlockPool, splitIntoBlocks } from "./blocks.js";
-import { runInWindow, StalledError } from "./requestwindow.js";
+import { BlockPool, splitIntoBlocks } from "../transfer/blocks.js";
+import { runInWindow, StalledError } from "../transfer/requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
 
 /** Copies a regular file of the node into a local file, see `Files.download` and `Files.resumeDownload`. */

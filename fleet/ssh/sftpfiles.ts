@@ -3,13 +3,13 @@ import type { SFTPWrapper, Stats } from "ssh2";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError } from "../connectionerror.js";
 import { DownloadTarget } from "../downloadtarget.js";
+import { UploadWindow } from "../transfer/uploadwindow.js";
 import { download } from "./download.js";
 import { readFreeBytes } from "./freespace.js";
 import { SftpRequests } from "./sftprequests.js";
 import type { SshConnection } from "./sshconnection.js";
 import type { SshTimeouts } from "./timeouts.js";
 import { upload } from "./upload.js";
-import { UploadWindow } from "./uploadwindow.js";
 
 /** Files of a node over one SFTP channel. */
 export class SftpFiles implements Files {

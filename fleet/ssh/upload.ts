@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { formatBytes } from "../../schemas/bytecount.js";
 import { ConnectionError } from "../connectionerror.js";
-import { BlockPool, splitIntoBlocks } from "./blocks.js";
+import { BlockPool, splitIntoBlocks } from "../transfer/blocks.js";
+import { runInWindow, StalledError } from "../transfer/requestwindow.js";
+import { openUploadSource, type UploadSource } from "../transfer/uploadsource.js";
+import type { UploadWindow } from "../transfer/uploadwindow.js";
 import { readFreeBytes } from "./freespace.js";
-import { runInWindow, StalledError } from "./requestwindow.js";
 import type { SftpRequests } from "./sftprequests.js";
-import { openUploadSource, type UploadSource } from "./uploadsource.js";
-import type { UploadWindow } from "./uploadwindow.js";
 
 const STEP = "write";
 

@@ -6,6 +6,7 @@ import { connect } from "../../fleet/connect.js";
 import type { Connection } from "../../fleet/connection.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { createNode, toInventoryNode } from "./nodes.js";
+import { startRelay } from "./relay/startrelay.js";
 
 const python = "/usr/bin/python3";
 const skip = lacking();
@@ -124,6 +125,8 @@ function promises(t: Test, open: () => Promise<Connection>): void {
 }
 
 t.test("this machine", async (t) => promises(t, () => connect(createNode({ connection: "local" }))));
+
+t.test("through a relay", async (t) => promises(t, async () => (await startRelay()).connection));
 
 t.test("over SSH", { skip }, async (t) => {
   const lab = await startLab({ nodes: 1, gpus: 0 });

@@ -7,6 +7,7 @@ import { connect } from "../../fleet/connect.js";
 import type { Connection, Files } from "../../fleet/connection.js";
 import { lacking, startLab } from "../lab/lab.js";
 import { createNode, toInventoryNode } from "./nodes.js";
+import { startRelay } from "./relay/startrelay.js";
 
 const skip = lacking();
 const MIB = 1024 * 1024;
@@ -185,6 +186,10 @@ function promises(t: Test, open: (local: string) => Promise<{ connection: Connec
 
 t.test("this machine", async (t) => {
   promises(t, async (there) => ({ connection: await connect(createNode({ connection: "local" })), there }));
+});
+
+t.test("through a relay", async (t) => {
+  promises(t, async (there) => ({ connection: (await startRelay()).connection, there }));
 });
 
 t.test("over SSH", { skip }, async (t) => {

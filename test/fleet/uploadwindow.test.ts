@@ -1,5 +1,5 @@
 import t from "tap";
-import { UploadWindow } from "../../fleet/ssh/uploadwindow.js";
+import { UploadWindow } from "../../fleet/transfer/uploadwindow.js";
 
 /** Answers requests one after another, each after `service` milliseconds, over a link with this round-trip time. On a virtual clock. */
 class SimulatedServer {

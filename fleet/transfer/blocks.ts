@@ -1,5 +1,5 @@
-/** Bytes in one SFTP request: the most that OpenSSH accepts. */
-const BLOCK_BYTES = 255 * 1024;
+/** Bytes in one request: the most that OpenSSH accepts in one of SFTP. */
+export const BLOCK_BYTES = 255 * 1024;
 
 /** Yields the `[offset, length]` of each block of a file of `size` bytes. */
 export function* splitIntoBlocks(size: number): Generator<[offset: number, length: number]> {
