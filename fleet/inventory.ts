@@ -16,7 +16,7 @@ import { findSettingConflicts } from "./settingconflicts.js";
 import type { Cluster } from "./slurm/cluster.js";
 import { findClusterKeys, isCluster, mergeCluster } from "./slurm/mergecluster.js";
 
-export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
+export { matchesAnyPattern, matchesPattern, selectFleet, selectNodes } from "./selectnodes.js";
 
 /** The program of one job type of a jobs file. Each text is as written, with its position for error messages. */
 export interface Route {
@@ -163,9 +163,7 @@ export function parseInventory(source: Source, file: string): Inventory {
   const names = Object.keys(value.nodes);
   const machines = names.filter((name) => !isCluster(source, name));
   const merged = machines.map((name) => mergeNode(source, folder, name));
-  const clusters = names
-    .filter((name) => isCluster(source, name))
-    .map((name) => mergeCluster(source, folder, name));
+  const clusters = names.filter((name) => isCluster(source, name)).map((name) => mergeCluster(source, folder, name));
   const mergeProblems = [...merged, ...clusters].flatMap((one) => (Array.isArray(one) ? one : []));
   mergeProblems.push(...machines.flatMap((name) => findClusterKeys(source, name)));
   mergeProblems.push(

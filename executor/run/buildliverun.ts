@@ -11,6 +11,7 @@ import {
   LIVE_VERSION,
   type LiveAttempt,
   type LiveNode,
+  type LivePilot,
   type LiveRun,
   type LiveSlot,
   type LiveUsage,
@@ -29,12 +30,18 @@ export interface LiveSources {
   progress: AttemptProgress;
   values: ReportedValues;
   clock: WallClock;
+  /** Those that do not work yet. */
+  pilots: readonly LivePilot[];
 }
 
 /** Returns a function that returns what the run of a coordinator does now. */
-export function createLiveSource({ scheduler, workers, counters, progress, values }: Coordinator): () => LiveRun {
+export function createLiveSource(
+  { scheduler, workers, counters, progress, values }: Coordinator,
+  pilots: { readonly waiting: readonly LivePilot[] },
+): () => LiveRun {
   const clock = new WallClock();
-  return () => buildLiveRun({ schedule: scheduler.view, workers, counters, progress, values, clock });
+  return () =>
+    buildLiveRun({ schedule: scheduler.view, workers, counters, progress, values, clock, pilots: pilots.waiting });
 }
 
 /** The attempts in flight, by slot. */
@@ -99,6 +106,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     ...describeUsage(usage),
     nodes,
     slots,
+    ...(sources.pilots.length === 0 ? {} : { pilots: sources.pilots.slice(0, MAX_LIVE_NODES) }),
     ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),
   };
 }

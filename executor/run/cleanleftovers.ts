@@ -119,7 +119,7 @@ function listLeftovers(workers: NodeWorker[], { earlierLeftovers, inventory }: C
   return [
     ...earlierLeftovers.filter((one) => workers.every(({ node }) => !isSameNode(one, node))),
     ...workers
-      .filter(({ cleanup }) => cleanup.mayHaveLeftovers)
+      .filter(({ cleanup, node }) => cleanup.mayHaveLeftovers && node.allocation === undefined)
       .map(({ node, cleanup: { reason } }) => ({ node: node.name, inventory, address: formatAddress(node), reason })),
   ];
 }

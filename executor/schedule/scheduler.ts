@@ -234,6 +234,8 @@ export class Scheduler {
         this.haveAllJoined = true;
         this.chunkSizer.removeAllExpected();
         return [];
+      case "moreNodesExpected":
+        return [];
       case "tick":
         return [];
       default:

@@ -22,7 +22,9 @@ export function findAllocatedGpus(
   found: readonly Gpu[],
 ): AllocatedGpus | undefined {
   if (vendor === "none") return undefined;
-  const visible = (environment[VARIABLES[vendor]] ?? "").split(",").filter((one) => /^[\w-]+$/.test(one) && one !== "NoDevFiles");
+  const visible = (environment[VARIABLES[vendor]] ?? "")
+    .split(",")
+    .filter((one) => /^[\w-]+$/.test(one) && one !== "NoDevFiles");
   if (visible.length === 0) return undefined;
   // HIP numbers the devices that ROCR_VISIBLE_DEVICES leaves; CUDA has one variable for both.
   const devices = vendor === "amd" ? visible.map((_, index) => `${index}`) : visible;

@@ -66,7 +66,10 @@ export function isCluster(source: Source, name: string): boolean {
 /** Returns the problems of a machine that has keys of a cluster. */
 export function findClusterKeys(source: Source, name: string): Problem[] {
   const own = keysOf(source, name);
-  const keys = [...CLUSTER_KEYS.filter((key) => own[key] !== undefined), ...(Array.isArray(own.modules) ? ["modules"] : [])];
+  const keys = [
+    ...CLUSTER_KEYS.filter((key) => own[key] !== undefined),
+    ...(Array.isArray(own.modules) ? ["modules"] : []),
+  ];
   return keys.map((key) => ({
     ...source.positionOf(["nodes", name, key]),
     message: `nodes.${name}.${key}${key === "modules" ? " as a list" : ""} is for Slurm clusters`,
@@ -78,7 +81,11 @@ export function findClusterKeys(source: Source, name: string): Problem[] {
 export function mergeCluster(source: Source, folder: string, name: string): Cluster | Problem[] {
   const own = keysOf(source, name);
   const node = mergeNode(source, folder, name);
-  const problems = [...(Array.isArray(node) ? node : []), ...findMachineKeys(source, name, own), ...findTimeProblem(source, name, own)];
+  const problems = [
+    ...(Array.isArray(node) ? node : []),
+    ...findMachineKeys(source, name, own),
+    ...findTimeProblem(source, name, own),
+  ];
   if (problems.length > 0 || Array.isArray(node)) return problems;
   const { gres, cpus = 1 } = own;
   const gpus = gres === undefined ? 0 : countGpus(gres);
@@ -110,7 +117,10 @@ export function mergeCluster(source: Source, folder: string, name: string): Clus
     setup: own.setup ?? [],
     modules: Array.isArray(own.modules) ? own.modules : [],
     positions: Object.fromEntries(
-      REFUSABLE_KEYS.filter((key) => own[key] !== undefined).map((key) => [key, source.positionOf(["nodes", name, key])]),
+      REFUSABLE_KEYS.filter((key) => own[key] !== undefined).map((key) => [
+        key,
+        source.positionOf(["nodes", name, key]),
+      ]),
     ),
     overflowAfterSeconds:
       own.use === "overflow" ? (parseValue(own.overflow_after, parseDuration) ?? DEFAULT_OVERFLOW_SECONDS) : undefined,
@@ -127,7 +137,12 @@ function findMachineKeys(source: Source, name: string, own: NodeKeys): Problem[]
   return keys.map((key) => ({
     ...source.positionOf(["nodes", name, key]),
     message: `nodes.${name}.${key} is for machines that muster keeps in their state, and ${name} is a Slurm cluster`,
-    hint: key === "gpus" ? `write gres: "gpu:NUMBER"` : key === "modules" ? "give a list of environment modules" : "remove it",
+    hint:
+      key === "gpus"
+        ? `write gres: "gpu:NUMBER"`
+        : key === "modules"
+          ? "give a list of environment modules"
+          : "remove it",
   }));
 }
 

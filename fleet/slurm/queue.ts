@@ -3,7 +3,15 @@ import type { AllocationState } from "../engine.js";
 /** The words of squeue whose output `parseQueue` reads. The name is last, because it may hold anything. */
 export const SQUEUE_WORDS = ["--me", "--noheader", "--format=%i|%T|%r|%L|%j"] as const;
 
-const PENDING_STATES = new Set(["PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"]);
+const PENDING_STATES = new Set([
+  "PENDING",
+  "CONFIGURING",
+  "REQUEUED",
+  "REQUEUE_FED",
+  "REQUEUE_HOLD",
+  "RESV_DEL_HOLD",
+  "SPECIAL_EXIT",
+]);
 const RUNNING_STATES = new Set(["RUNNING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING"]);
 
 /** Parses what squeue printed with SQUEUE_WORDS, by job id. Lines that are not of squeue, e.g. of a start-up file, are skipped. */

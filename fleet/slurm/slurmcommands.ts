@@ -20,7 +20,13 @@ export class SlurmCommands {
   constructor(private readonly cluster: Cluster) {}
 
   /** Runs a command. Rejects with an error of createSlurmError unless it exits 0. */
-  async run(connection: Connection, name: string, words: readonly string[], stdin: string, timeout: number): Promise<string> {
+  async run(
+    connection: Connection,
+    name: string,
+    words: readonly string[],
+    stdin: string,
+    timeout: number,
+  ): Promise<string> {
     const path = `${await this.find(connection)}/${name}`;
     const result = await connection.exec([path, ...words], { stdin, timeout });
     return this.outputOf(name, result);

@@ -111,7 +111,12 @@ export class SlurmEngine implements Engine {
     return this.gpus.get(id);
   }
 
-  private async run(command: string, words: readonly string[], stdin = "", seconds = COMMAND_TIMEOUT_SECONDS): Promise<string> {
+  private async run(
+    command: string,
+    words: readonly string[],
+    stdin = "",
+    seconds = COMMAND_TIMEOUT_SECONDS,
+  ): Promise<string> {
     return this.commands.run(await this.logins.forCommand(), command, words, stdin, seconds);
   }
 }
@@ -122,7 +127,7 @@ function nameGpus(relay: RelayConnection, gpus: AllocatedGpus | undefined): Conn
   const { node } = relay;
   const { cluster, id } = node.allocation!;
   const named = { ...node, pci: gpus.pci, allocation: { cluster, id, devices: gpus.devices } };
-  return Object.create(relay, { node: { value: named, enumerable: true } });
+  return relay.withNode(named);
 }
 
 function ignoreUnknownJobs(error: unknown): void {
@@ -133,5 +138,8 @@ function ignoreUnknownJobs(error: unknown): void {
 function explainStep(error: unknown, id: string): unknown {
   if (!(error instanceof ConnectionError) || !/overlap/.test(error.detail)) return error;
   const next = "Slurm has --overlap since 20.11: use another login node.";
-  return new ConnectionError("CONFIG", { node: error.node, step: `attach to job ${id}` }, error.detail, { next, cause: error });
+  return new ConnectionError("CONFIG", { node: error.node, step: `attach to job ${id}` }, error.detail, {
+    next,
+    cause: error,
+  });
 }

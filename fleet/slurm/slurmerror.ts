@@ -7,7 +7,8 @@ const UNANSWERED =
   /Unable to contact slurm controller|Socket timed out|Connection (refused|timed out|reset)|Slurm backup controller|Zero Bytes were transmitted|Communication connection failure|munge|Protocol authentication error|Transport endpoint|temporarily unable|Unable to establish control/i;
 
 /** Words of Slurm about limits of the user: another pilot is possible when one has ended. */
-const LIMITED = /job submit limit|MaxSubmit|QOSMaxSubmit|AssocMaxSubmit|MaxJobs|MaxArraySize|submit limit|Job violates accounting\/QOS policy|Job count limit|too many jobs/i;
+const LIMITED =
+  /job submit limit|MaxSubmit|QOSMaxSubmit|AssocMaxSubmit|MaxJobs|MaxArraySize|submit limit|Job violates accounting\/QOS policy|Job count limit|too many jobs/i;
 
 /** Which key of the inventory Slurm's words are about. */
 const KEYS: readonly [words: RegExp, key: ClusterKey][] = [
@@ -70,7 +71,10 @@ export function cleanWords(stderr: string): string {
     .split("\n")
     .map((line) => line.replace(/^\s*(\w+: )?(error: )?/, "").trim())
     .filter((line) => line !== "");
-  return [...new Set(lines)].join("; ").replace(/[\p{C}]/gu, " ").slice(0, 400);
+  return [...new Set(lines)]
+    .join("; ")
+    .replace(/[\p{C}]/gu, " ")
+    .slice(0, 400);
 }
 
 function formatPlace({ file, line, column }: FilePosition): string {

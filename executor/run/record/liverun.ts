@@ -49,8 +49,19 @@ export interface LiveRun {
   usage?: LiveUsage;
   nodes: LiveNode[];
   slots: LiveSlot[];
+  /** Allocations of clusters that do not work yet; absent if there are none. */
+  pilots?: LivePilot[];
   /** How many nodes and slots are left out, because there are too many. */
   omitted?: { nodes: number; slots: number };
+}
+
+/** An allocation of a cluster that was asked for. `reason`: why it waits, in the cluster's words. */
+export interface LivePilot {
+  cluster: string;
+  /** Absent = its submission has not been answered. */
+  id?: string;
+  state: "submitting" | "pending" | "starting";
+  reason?: string;
 }
 
 /** Totals of the results of this session. */

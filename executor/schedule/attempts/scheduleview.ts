@@ -31,6 +31,15 @@ export class ScheduleView {
     return this.pool.usableSlots;
   }
 
+  get waitingChunks(): number {
+    const size = this.job.kind === "range" ? this.chunkSizer.lastSize : 1;
+    return Math.ceil(Number(this.source.left) / size);
+  }
+
+  get remainingSeconds(): number | undefined {
+    return undefined;
+  }
+
   inFlight(): Iterable<InFlightAttempt> {
     return this.attempts.values();
   }
