@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Lab, LabNode } from "./lab.js";
 import { killMarked } from "./processes.js";
+import { projectRoot } from "./project.js";
+import { type ProgramRun, runProgram } from "./runprogram.js";
 import { formatGresConf, formatJobSubmit, formatSlurmConf, listDeviceFiles, type SlurmOptions } from "./slurmconf.js";
 import { waitUntil } from "./waituntil.js";
 
@@ -17,16 +18,10 @@ export interface SlurmJob {
   name: string;
   /** PENDING, RUNNING, COMPLETING, ... */
   state: string;
-  /** Why it waits, or the nodes that it runs on are none of its business: `Resources`, `Priority`, `None`, ... */
+  /** Why it waits: `Resources`, `Priority`, ...; `None` while it runs. */
   reason: string;
   /** The nodes that it runs on. */
   nodes: string;
-}
-
-export interface SlurmCommand {
-  code: number | null;
-  stdout: string;
-  stderr: string;
 }
 
 const PID_FILES: Record<SlurmDaemon, string> = {
@@ -49,12 +44,12 @@ export class Slurm {
   }
 
   /** Runs a program on the login node as the user that the lab's nodes are logged in to. Resolves however it ends. */
-  run(argv: string[], stdin = ""): Promise<SlurmCommand> {
+  run(argv: string[], stdin = ""): Promise<ProgramRun> {
     const { user } = this.login;
     const home = user === "root" ? "/root" : `/home/${user}`;
     const variables = [`HOME=${home}`, `USER=${user}`, `LOGNAME=${user}`, "PATH=/usr/local/bin:/usr/bin:/bin"];
     const as = ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "env", "-i", "-C", home];
-    return runInside(this.login, [...as, ...variables, ...argv], stdin);
+    return runProgram(this.login.enterWords([...as, ...variables, ...argv]), stdin);
   }
 
   /** Submits a batch script as the user, with these words of sbatch, and returns its id. Throws what sbatch says where it refuses. */
@@ -66,7 +61,7 @@ export class Slurm {
 
   /** Returns all jobs of all users that are not over yet. */
   async squeue(): Promise<SlurmJob[]> {
-    const { stdout } = await this.asRoot(["squeue", "-h", "-o", "%i|%j|%T|%r|%N"]);
+    const { stdout } = await this.asRoot(["squeue", "-h", "-S", "i", "-o", "%i|%j|%T|%r|%N"]);
     return stdout
       .split("\n")
       .filter(Boolean)
@@ -140,13 +135,16 @@ export class Slurm {
     for (const node of this.nodes.filter(({ pid }) => pid !== undefined))
       for (const daemon of ["slurmctld", "slurmd", "munged"] as const)
         if (this.pidOf(daemon, node) !== undefined) await this.kill(daemon, node);
-    // Slurm's step daemons have the variable, too.
+    const stepDaemons = () =>
+      this.nodes.flatMap((node) => node.processes()).filter(({ argv }) => argv[0]!.startsWith("slurmstepd"));
+    for (const { pid } of stepDaemons()) process.kill(pid, "SIGKILL");
     killMarked(`SLURM_CLUSTER_NAME=${this.cluster}`);
+    await waitUntil("nothing of Slurm is left", () => stepDaemons().length === 0, 10);
   }
 
   /** Runs a program on the login node as root. Rejects where it fails. */
-  async asRoot(argv: string[]): Promise<SlurmCommand> {
-    const ran = await runInside(this.login, argv, "");
+  async asRoot(argv: string[]): Promise<ProgramRun> {
+    const ran = await runProgram(this.login.enterWords(argv));
     if (ran.code !== 0) throw new Error(`${argv.join(" ")}: exit ${ran.code}: ${ran.stderr}`);
     return ran;
   }
@@ -170,31 +168,45 @@ export class Slurm {
 
 /**
  * Starts Slurm on nodes of a lab of whole machines (ask `lackingSlurm()` first), and resolves when all compute nodes are idle. The first node
- * is the controller and the login node, the others compute. Jobs are those of the user that the lab logs in as.
+ * is the controller and the login node, the others compute. Jobs are those of the user that the lab logs in as. After `stop`, another Slurm
+ * can be started on the same nodes.
  */
 export async function startSlurm(lab: Lab, options: SlurmOptions = {}, nodes: LabNode[] = lab.nodes): Promise<Slurm> {
   const [first, ...others] = nodes as [LabNode, ...LabNode[]];
   const compute = (options.loginComputes ?? others.length === 0) ? nodes : others;
   const cluster = basename(lab.folder).toLowerCase();
-  const key = randomBytes(128);
-  const files: [path: string, text: string][] = [
+  const files: [path: string, content: string | Buffer][] = [
+    ["etc/munge/munge.key", randomBytes(128)],
     ["etc/slurm/slurm.conf", formatSlurmConf(cluster, first, compute, options)],
     ["etc/slurm/gres.conf", formatGresConf(options)],
-    ["etc/slurm/job_submit.lua", formatJobSubmit(options)],
+    ["etc/slurm/job_submit.lua", formatJobSubmit(options.accounts ?? [])],
   ];
-  const hosts = nodes.map(({ host, name }) => `${host} ${name}\n`).join("");
-  for (const node of nodes) {
-    mkdirSync(join(node.root, "etc/slurm"), { recursive: true });
-    for (const [path, text] of files) writeFileSync(join(node.root, path), text);
-    writeFileSync(join(node.root, "etc/munge/munge.key"), key);
-    appendFileSync(join(node.root, "etc/hosts"), hosts);
-  }
+  for (const node of nodes) installSlurm(node, files, nodes);
+  limitSubmissions(first, options.maxSubmitJobs);
   const slurm = new Slurm(cluster, nodes, compute, options);
   await Promise.all(nodes.map((node) => slurm.start("munged", node)));
   await slurm.start("slurmctld");
   await Promise.all(compute.map((node) => slurm.start("slurmd", node)));
   await slurm.waitForIdle();
   return slurm;
+}
+
+function installSlurm(node: LabNode, files: [path: string, content: string | Buffer][], nodes: LabNode[]): void {
+  for (const folder of ["slurmctld", "slurmd"])
+    rmSync(join(node.root, "var/spool", folder), { recursive: true, force: true });
+  mkdirSync(join(node.root, "etc/slurm"), { recursive: true });
+  for (const [path, content] of files) writeFileSync(join(node.root, path), content);
+  const hosts = nodes.map(({ host, name }) => `${host} ${name}\n`).join("");
+  const known = join(node.root, "etc/hosts");
+  if (!readFileSync(known, "utf8").includes(hosts)) appendFileSync(known, hosts);
+}
+
+function limitSubmissions(login: LabNode, limit: number | undefined): void {
+  const program = join(login.root, "usr/local/bin/sbatch");
+  rmSync(program, { force: true });
+  if (limit === undefined) return;
+  writeFileSync(join(login.root, "etc/slurm/max_submit_jobs"), `${limit}\n`);
+  cpSync(join(projectRoot(), "test/lab/fakes/sbatch"), program);
 }
 
 /** Folders of /run and device files are gone after each power cycle. */
@@ -210,22 +222,4 @@ function startScript(daemon: SlurmDaemon, devices: string[]): string {
       return `set -e; ${folders} /dev/lab\n${nodes}\nslurmd -N $(hostname)`;
     }
   }
-}
-
-function runInside(node: LabNode, argv: string[], stdin: string): Promise<SlurmCommand> {
-  const [program, ...words] = node.enterWords(argv) as [string, ...string[]];
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, words, { stdio: "pipe" });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (piece) => {
-      stdout += piece;
-    });
-    child.stderr.on("data", (piece) => {
-      stderr += piece;
-    });
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(stdin);
-  });
 }

@@ -30,9 +30,9 @@ export interface SlurmOptions {
   minJobAgeSeconds?: number;
   /** After how long a node that does not answer is down. Default 20 (Slurm's: 300). */
   slurmdTimeoutSeconds?: number;
-  /** Jobs that a user may have in the queue: MaxSubmitJobs of an association, with Slurm's words. Job arrays count once. Default: no limit. */
+  /** Jobs that the user may have in the queue: MaxSubmitJobs of an association, which fakes/sbatch plays. Default: no limit. */
   maxSubmitJobs?: number;
-  /** Accounts that there are. Default: any name does, as where there is no accounting. */
+  /** Accounts that there are, as a script of the controller plays them. Default: any name does, as where there is no accounting. */
   accounts?: string[];
   /** Further lines of slurm.conf, or others in the place of those of the lab, e.g. `{ MaxArraySize: 5000 }`. */
   config?: Record<string, string | number>;
@@ -62,7 +62,6 @@ export function formatSlurmConf(
   compute: SlurmHost[],
   options: SlurmOptions,
 ): string {
-  const scripted = options.maxSubmitJobs !== undefined || options.accounts !== undefined;
   const settings: Record<string, string | number> = {
     ClusterName: cluster,
     SlurmctldHost: `${controller.name}(${controller.host})`,
@@ -98,7 +97,7 @@ export function formatSlurmConf(
     ...(options.preempt === undefined
       ? {}
       : { PreemptType: "preempt/partition_prio", PreemptMode: options.preempt.toUpperCase() }),
-    ...(scripted ? { JobSubmitPlugins: "lua" } : {}),
+    ...(options.accounts === undefined ? {} : { JobSubmitPlugins: "lua" }),
     ...options.config,
   };
   const gres = options.gpus === 0 ? "" : ` Gres=gpu:${options.gpus ?? 2}`;
@@ -129,28 +128,13 @@ export function formatGresConf(options: SlurmOptions): string {
     .join("");
 }
 
-/**
- * Returns job_submit.lua, which refuses what associations of an accounting database would refuse, with the same words: that database needs
- * slurmdbd and MariaDB, which the lab does without.
- */
-export function formatJobSubmit(options: SlurmOptions): string {
-  const accounts = options.accounts?.map((name) => `["${name}"] = true`).join(", ");
-  return `local limit = ${options.maxSubmitJobs ?? "nil"}
-local accounts = ${accounts === undefined ? "nil" : `{ ${accounts} }`}
-local LIVE = 3 -- pending, running and suspended come before all states of a job that has ended
+/** Returns job_submit.lua, which refuses what an accounting database (slurmdbd and MariaDB) would refuse, with the same words. */
+export function formatJobSubmit(accounts: string[]): string {
+  return `local accounts = { ${accounts.map((name) => `["${name}"] = true`).join(", ")} }
 
-function slurm_job_submit(job, partitions, uid)
-  if accounts ~= nil and job.account ~= nil and not accounts[job.account] then
-    return slurm.ESLURM_INVALID_ACCOUNT
-  end
-  if limit == nil then return slurm.SUCCESS end
-  local count = 0
-  for _, other in pairs(slurm.jobs) do
-    if other.user_id == uid and other.job_state % 256 < LIVE then count = count + 1 end
-  end
-  if count < limit then return slurm.SUCCESS end
-  slurm.log_user("AssocMaxSubmitJobLimit")
-  return slurm.ESLURM_ACCOUNTING_POLICY
+function slurm_job_submit(job)
+  if job.account ~= nil and not accounts[job.account] then return slurm.ESLURM_INVALID_ACCOUNT end
+  return slurm.SUCCESS
 end
 
 function slurm_job_modify() return slurm.SUCCESS end
