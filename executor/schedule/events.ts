@@ -190,7 +190,7 @@ export type Instruction = Readonly<
   | { do: "release"; node: string; slot: number }
   /** Work is left, none is in flight, and no slot can take any now; a reason for each group of slots. */
   | { do: "stuck"; reasons: readonly string[] }
-  /** An attempt was lost because its agent died; it uses up a try of its chunk. */
+  /** An attempt was lost because its agent died, or ran as long as nodes last; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
   /** A task of the queue is canceled: it will have no result. */
