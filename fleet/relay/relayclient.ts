@@ -81,6 +81,7 @@ export class RelayClient {
 
   /** Sends a ping at each interval. The channel is lost when several intervals have passed without a byte from the relay. */
   keepAlive(intervalSeconds: number): void {
+    if (this.lostReason !== undefined) return;
     this.keepalive = setInterval(() => {
       this.silentIntervals += 1;
       if (this.silentIntervals > MAX_SILENT_INTERVALS)
@@ -221,8 +222,8 @@ export class RelayClient {
       case RECEIVED.inputTaken:
         return program?.stdin.acknowledge(decodeCount(frame));
       case RECEIVED.exited:
-        this.programs.delete(channel);
-        return program?.reportExit(exitOf(decodeObject(payload)));
+        program?.reportExit(exitOf(decodeObject(payload)));
+        return void this.programs.delete(channel);
       case RECEIVED.pong:
         return;
       default:

@@ -65,7 +65,8 @@ class Relay:
             os.read(self.wake_reader, 4096)
             self.programs.reap()
         if 0 in ready:
-            self.is_ending = not self.reader.read()
+            if not self.reader.read():
+                self.is_ending = True
             for kind, channel, payload in self.reader.frames():
                 self.handle(kind, channel, payload)
         if has_room:

@@ -12,10 +12,21 @@ export interface StartedRelay {
   local: Connection;
 }
 
-/** Starts a relay on this machine, behind the words of `prefix`. */
-export async function startRelay(options: RelayOptions = {}, prefix: string[] = []): Promise<StartedRelay> {
+/** Starts a relay on this machine. `interpreter`: the words before its arguments. */
+export async function startRelay(options: RelayOptions = {}, interpreter = ["python3"]): Promise<StartedRelay> {
   const node = createNode({ connection: "local" });
   const local = await connectLocal(node);
-  const channel = await local.open([...prefix, "python3", ...relayProgram().args]);
+  const channel = await local.open([...interpreter, ...relayProgram().args]);
   return { connection: await connectRelay(channel, node, options), channel, local };
+}
+
+/** The words that start the Python of the system as a user without any rights, where this process has them. */
+export function asNobody(): string[] {
+  const user = process.getuid?.() === 0 ? ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"] : [];
+  return [...user, "/usr/bin/python3"];
+}
+
+/** Returns the process id of the relay. */
+export async function relayPid(connection: RelayConnection): Promise<number> {
+  return Number((await connection.exec(["sh", "-c", "echo $PPID"], { timeout: 20 })).stdout);
 }

@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { connectLocal } from "../../../fleet/local/localconnection.js";
+import { connectRelay } from "../../../fleet/relay/relayconnection.js";
+import { createNode } from "../nodes.js";
+import { FakeRelay } from "./fakerelay.js";
+import { relayPid, startRelay } from "./startrelay.js";
+
+for (const signal of ["SIGKILL", "SIGTERM"] as const)
+  t.test(`every operation ends when the relay is ended by ${signal}`, async (t) => {
+    const folder = t.testdir();
+    writeFileSync(join(folder, "local"), Buffer.alloc(400_000_000));
+    const { connection } = await startRelay();
+    const files = await connection.files();
+    const agent = await connection.open(["cat"]);
+    const running = connection.exec(["sh", "-c", "echo begun; sleep 2"], { timeout: 60 });
+    const pid = await relayPid(connection);
+    const uploading = files.upload(join(folder, "local"), join(folder, "remote"), 0o600).catch((error) => error);
+    await files.stat("/");
+    process.kill(pid, signal);
+    const begin = performance.now();
+    t.match(await connection.closed, signal === "SIGKILL" ? /killed by SIGKILL/ : /ended with exit code 0/);
+    t.match(await running, { kind: "lost", stdout: "begun\n" });
+    t.match(await agent.ended, { kind: "lost" });
+    t.match(await uploading, { name: "ConnectionError", code: "LOST", node: "n" });
+    await t.rejects(files.stat("/"), { code: "LOST", message: /look at \// });
+    await t.rejects(connection.open(["true"]), { code: "LOST" });
+    await t.rejects(connection.files(), { code: "LOST" });
+    t.match(await connection.exec(["true"], { timeout: 5 }), { kind: "lost" });
+    t.ok(performance.now() - begin < 1000, `${Math.round(performance.now() - begin)} ms`);
+    await connection.close();
+  });
+
+t.test("a relay that does not answer any more is lost", async (t) => {
+  const { connection, channel } = await startRelay({ keepaliveSeconds: 0.1 });
+  const pid = await relayPid(connection);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  t.match(await connection.exec(["echo", "hello"], { timeout: 5 }), { stdout: "hello\n" }, "one that is idle is not");
+  process.kill(pid, "SIGSTOP");
+  t.teardown(() => process.kill(pid, "SIGKILL"));
+  const pending = (await connection.files()).stat("/").catch((error) => error);
+  t.match(await connection.closed, /no answer for 0.3/);
+  t.match(await pending, { code: "LOST" });
+  t.match(await channel.ended, { kind: "lost" });
+});
+
+t.test("what srun or a shell prints in place of the relay is reported", async (t) => {
+  const local = await connectLocal(createNode({ connection: "local" }));
+  const start = async (script: string, startSeconds = 20) =>
+    connectRelay(await local.open(["sh", "-c", script]), createNode({ name: "lab/17" }), { startSeconds });
+  await t.rejects(start("echo loading; echo 'srun: error: Job 17 has expired' >&2; exit 1"), {
+    code: "SHELL",
+    node: "lab/17",
+    message: /start the relay: the relay ended with exit code 1: loading srun: error: Job 17 has expired/,
+  });
+  await t.rejects(start("kill -KILL $$"), { code: "SHELL", message: /killed by SIGKILL/ });
+  await t.rejects(start("echo please wait >&2; exec cat >/dev/null", 0.5), {
+    code: "TIMEOUT",
+    message: /did not start within 0.5 s: please wait/,
+  });
+  await t.rejects(start("yes | head -c 100000; exec cat >/dev/null"), { message: /64 KiB precede/ });
+  await local.close();
+  const relay = new FakeRelay();
+  const lost = connectRelay(relay.channel, createNode());
+  relay.end({ kind: "lost", reason: "the login node was turned off" });
+  await t.rejects(lost, { code: "LOST", message: /start the relay: the login node was turned off/ });
+});
