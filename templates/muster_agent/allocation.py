@@ -85,7 +85,9 @@ class Allocation:
             known.append(attempt)
         return known
 
-    def remove_workdir(self) -> None:
-        """Removes the folder of the allocation. What is left of it after an error is not worth a message that nobody reads."""
-        if self.workdir and os.path.isabs(self.workdir):
-            remove_tree(self.workdir)
+    def remove_workdir(self) -> bool:
+        """Removes the folder of the allocation, if it has one of its own."""
+        if not self.workdir or not os.path.isabs(self.workdir):
+            return False
+        remove_tree(self.workdir)
+        return True

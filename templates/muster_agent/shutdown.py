@@ -91,9 +91,8 @@ class Shutdown:
                 error = remove_tree(self.root)
         if error is not None:
             return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
-        if self.allocation:
-            self.allocation.remove_workdir()
-        self.shrink_cache()
+        if self.allocation is None or not self.allocation.remove_workdir():
+            self.shrink_cache()
         parent = os.path.dirname(self.root)
         try:
             if os.path.basename(parent) == "runs":
