@@ -40,8 +40,8 @@ export async function finishRun(
 ): Promise<RunSummary> {
   const [cleaned, sorted, planned] = await Promise.allSettled([
     coordinator.leave(end).then(async () => {
-      await pilots.finish(end, [...directory.formerIds, directory.id], directory.journal);
-      return cleanAfterRun(coordinator.workers, end, cleaning);
+      const left = await pilots.finish(end, [...directory.formerIds, directory.id], directory.journal);
+      return [...(await cleanAfterRun(coordinator.workers, end, cleaning)), ...left];
     }),
     sortResults(job, directory, end),
     turn().then(plan),

@@ -21,7 +21,7 @@ import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { endOpenPilots } from "./pilots/endopenpilots.js";
 import { PilotRecords } from "./pilots/pilotrecords.js";
-import { describeLeftPilots, PilotWatch } from "./pilots/pilotwatch.js";
+import { PilotWatch } from "./pilots/pilotwatch.js";
 import { selectUsedClusters } from "./pilots/usedcluster.js";
 import { PreemptedChunks } from "./preemptedchunks.js";
 import { QueueWatch } from "./queue/queuewatch.js";
@@ -31,6 +31,7 @@ import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
 import { HashMemory } from "./record/hashmemory.js";
 import { KeptStates } from "./record/keptstates.js";
+import type { Leftover } from "./record/leftovers.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
@@ -110,8 +111,8 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
       removeLiveRun(directory.path); // of a coordinator that was killed at its end
-      const leftovers = await cleanCompletedRun(directory, cleaning);
-      await endEarlierPilots(directory, options, dialer);
+      const leftPilots = await endEarlierPilots(directory, options, dialer);
+      const leftovers = await cleanCompletedRun(directory, cleaning, leftPilots);
       const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
         state: "complete",
       });
@@ -204,15 +205,18 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   }
 }
 
-/** Ends the pilots that an earlier session of a complete run could not. */
-async function endEarlierPilots(directory: RunDirectory, options: RunOptions, dialer: Dialer): Promise<void> {
-  const { replay, journal, formerIds, id } = directory;
+/** Ends the pilots that an earlier session of a complete run could not. Returns those that may still exist. */
+async function endEarlierPilots(
+  { replay, journal, formerIds, id }: RunDirectory,
+  { clusters }: RunOptions,
+  dialer: Dialer,
+): Promise<Leftover[]> {
   const find = (_: string, name: string) => {
-    const cluster = options.clusters?.find((one) => one.name === name);
+    const cluster = clusters?.find((one) => one.name === name);
     return cluster && dialer.engineOf(cluster);
   };
-  for (const { cluster, problem } of await endOpenPilots(replay.pilots, [...formerIds, id], journal, find))
-    if (problem !== undefined) options.observer.notice(describeLeftPilots(cluster, problem));
+  const ends = await endOpenPilots(replay.pilots, [...formerIds, id], journal, find);
+  return ends.flatMap(({ leftovers }) => leftovers);
 }
 
 /** Returns the file that a value of `-i` names; undefined for this machine alone. */

@@ -4,6 +4,7 @@ import type { MusterError } from "../../../schemas/errors.js";
 import type { Coordinator } from "../coordinator.js";
 import type { NodeWorker } from "../node/nodeworker.js";
 import type { Journal } from "../record/journal.js";
+import type { Leftover } from "../record/leftovers.js";
 import type { LivePilot } from "../record/liverun.js";
 import type { OpenPilot } from "../record/openpilots.js";
 import { leavesAgentsRunning, type RunEnd } from "../runend.js";
@@ -70,9 +71,9 @@ export class PilotWatch {
 
   /**
    * Ends the pilots where no coordinator will come back to them, and waits until their queues have none; else says that they stay. Call it
-   * when the nodes have been left.
+   * when the nodes have been left. Returns the pilots that may still exist.
    */
-  async finish(end: RunEnd, runIds: readonly string[], journal: Journal): Promise<void> {
+  async finish(end: RunEnd, runIds: readonly string[], journal: Journal): Promise<Leftover[]> {
     await this.stop();
     const open = this.clusters.flatMap(({ used, pilots }) =>
       [...pilots.pilots.values()].map(({ token, id }) => ({
@@ -84,11 +85,10 @@ export class PilotWatch {
     );
     if (leavesAgentsRunning(end)) {
       for (const { used, pilots } of this.clusters) this.noticeStaying(used, pilots);
-      return;
+      return [];
     }
     const find = (_: string, name: string) => this.clusters.find(({ used }) => used.cluster.name === name)?.used.engine;
-    for (const { cluster, problem } of await endOpenPilots(open, runIds, journal, find))
-      if (problem !== undefined) this.observer.notice(describeLeftPilots(cluster, problem));
+    return (await endOpenPilots(open, runIds, journal, find)).flatMap(({ leftovers }) => leftovers);
   }
 
   /** The pilots that do not work yet, for those who show them. */
@@ -255,9 +255,4 @@ export class PilotWatch {
     const used = this.clusters.find((one) => one.used.cluster.name === cluster)!.used;
     return this.coordinator.workerOf(nodeNameOf(used.cluster, pilot));
   }
-}
-
-/** Describes pilots that could not be ended. */
-export function describeLeftPilots(cluster: string, problem: string): string {
-  return `${cluster}: pilots of this run may still exist: ${problem}. \`muster cancel\` and \`muster status\` of this run try again; each ends by itself minutes after it has started.`;
 }
