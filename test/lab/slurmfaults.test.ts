@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { SQUEUE } from "../fleet/engines/slurmoutputs.js";
 import { type Lab, type LabNode, startLab } from "./lab.js";
 import { lackingSlurm } from "./requirements.js";
 import { type Slurm, startSlurm } from "./slurm.js";
@@ -52,7 +53,7 @@ async function killsController(t: Test, slurm: Slurm): Promise<void> {
   const id = await startJob(slurm, node);
   await slurm.kill("slurmctld");
   const asked = await slurm.run(["squeue", "--me", "-h"]);
-  t.match(asked, { code: 1, stdout: "", stderr: /Unable to contact slurm controller \(connect failure\)/ });
+  t.match(asked, { code: 1, stdout: "", stderr: SQUEUE.controller });
   await waitForLife(node, id);
   await slurm.start("slurmctld");
   await slurm.waitForJob(id, "RUNNING", 10);
@@ -76,7 +77,7 @@ async function forgetsJobs(t: Test, slurm: Slurm): Promise<void> {
   const id = await slurm.submit("#!/bin/sh\nexit 91\n");
   await slurm.waitForJob(id, "over");
   const shown = await slurm.run(["scontrol", "show", "job", id]);
-  t.match(shown.stdout, /JobState=FAILED Reason=NonZeroExitCode .*\n.* ExitCode=91:0\n/s);
+  t.match(shown.stdout, /JobState=FAILED Reason=NonZeroExitCode Dependency=\(null\)\n.* ExitCode=91:0\n/);
   const isForgotten = async () => (await slurm.run(["scontrol", "show", "job", id])).code === 1;
   await waitUntil("the controller has forgotten it", isForgotten, 60);
 }
