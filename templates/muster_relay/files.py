@@ -1,7 +1,7 @@
-"""File requests, in a thread of their own: a slow disk must not hold up messages of programs.
+"""File requests, in threads of their own: a slow disk must not hold up messages of programs, nor one fsync the next.
 
-Requests are answered in the order of their arrival. The coordinator chooses the handle of a file that it opens, so it can send further
-requests for it at once. Paths are absolute.
+Requests for one handle are served in the order of their arrival. The coordinator chooses the handle of a file that it opens, so it can
+send further requests for it at once. Paths are absolute.
 
     {"op": "home"}                                        {"path"}
     {"op": "stat", "path"}                                {"kind", "size", "mode"} of the path itself, as lstat
@@ -26,13 +26,16 @@ import os
 import queue
 import stat
 import threading
+import time
 
+from .frames import ProtocolError
 from .programs import describe_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
+THREADS = 4
 # Answers that wait for the main thread. Each may hold a block of a file.
 MAX_ANSWERS = 4
 TEMPORARY_MODE = 0o600
@@ -82,49 +85,65 @@ class CreatedFile:
                 pass
 
 
-class FileThread(threading.Thread):
+class FileRequests:
     """`wake`: tells the main thread that there are answers."""
 
     def __init__(self, wake: Callable[[], None]):
-        super().__init__(daemon=True)
         self.wake = wake
-        self.requests: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self.answers: queue.Queue[tuple[int, bytes, bytes]] = queue.Queue(MAX_ANSWERS)
         self.is_ending = False
         self.opened: dict[int, int] = {}
         self.created: dict[int, CreatedFile] = {}
+        self.queues: list[queue.SimpleQueue[tuple[int, dict[str, Any], memoryview] | None]] = [
+            queue.SimpleQueue() for _ in range(THREADS)
+        ]
+        self.threads = [threading.Thread(target=self.serve, args=(own,), daemon=True) for own in self.queues]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def add(self, number: int, payload: bytes) -> None:
+        """Queues a request. ProtocolError where it is none."""
+        try:
+            end = payload.index(b"\n")
+            request = json.loads(payload[:end])
+            turn = request.get("handle", number) % THREADS
+        except (ValueError, TypeError, AttributeError):
+            raise ProtocolError("a request that is no object of JSON")
+        self.queues[turn].put((number, request, memoryview(payload)[end + 1 :]))
 
     def end(self, timeout_seconds: float) -> None:
         """Removes the files that are not complete, unless the disk is too slow for that."""
         self.is_ending = True
-        self.requests.put(None)
-        left = timeout_seconds
-        while self.is_alive() and left > 0:
-            while not self.answers.empty():
-                self.answers.get()
-            self.join(0.02)
-            left -= 0.02
-
-    def run(self) -> None:
-        while True:
-            request = self.requests.get()
-            if request is None:
-                break
-            if self.is_ending:
-                continue
-            number, payload = request
-            self.answers.put((number, *self.answer(payload)))
-            self.wake()
-        for file in self.created.values():
+        for own in self.queues:
+            own.put(None)
+        deadline = time.monotonic() + timeout_seconds
+        for thread in self.threads:
+            while thread.is_alive() and time.monotonic() < deadline:
+                # It may wait for room.
+                while not self.answers.empty():
+                    self.answers.get()
+                thread.join(0.02)
+        for file in list(self.created.values()):
             file.abandon()
 
-    def answer(self, payload: bytes) -> tuple[bytes, bytes]:
+    def serve(self, requests: queue.SimpleQueue[tuple[int, dict[str, Any], memoryview] | None]) -> None:
+        while True:
+            item = requests.get()
+            if item is None:
+                return
+            if self.is_ending:
+                continue
+            number, request, data = item
+            self.answers.put((number, *self.answer(request, data)))
+            self.wake()
+
+    def answer(self, request: dict[str, Any], data: memoryview) -> tuple[bytes, bytes]:
         """The first line of the answer and the bytes that follow it."""
         try:
-            end = payload.index(b"\n")
-            request = json.loads(payload[:end])
-            answer, data = getattr(self, "do_" + request["op"])(request, memoryview(payload)[end + 1 :])
-            return json.dumps(answer).encode() + b"\n", data
+            answer, content = getattr(self, "do_" + request["op"])(request, data)
+            return json.dumps(answer).encode() + b"\n", content
         except IrregularError:
             return b'{"error": "IRREGULAR", "message": "not a regular file"}\n', b""
         except Exception as error:

@@ -16,7 +16,7 @@ import socket
 import sys
 
 from . import frames
-from .files import FileThread, home_folder
+from .files import FileRequests, home_folder
 from .frames import ChannelClosed, FrameReader, FrameWriter, ProtocolError
 from .programs import Programs
 
@@ -35,7 +35,7 @@ class Relay:
         self.wake_reader, self.wake_writer = os.pipe()
         for descriptor in (0, 1, self.wake_reader, self.wake_writer):
             os.set_blocking(descriptor, False)
-        self.files = FileThread(self.wake)
+        self.files = FileRequests(self.wake)
         self.is_ending = False
 
     def run(self) -> None:
@@ -95,7 +95,7 @@ class Relay:
         elif kind == frames.CLOSE:
             self.programs.close(channel)
         elif kind == frames.REQUEST:
-            self.files.requests.put((channel, payload))
+            self.files.add(channel, payload)
         elif kind == frames.PING:
             self.writer.send(frames.PONG, channel)
         else:
@@ -143,5 +143,5 @@ def main() -> None:
         sys.stderr.write("muster's relay: the coordinator sends {}\n".format(error))
         sys.stderr.flush()
         os._exit(1)
-    # A thread that waits for a disk must not keep it.
+    # A thread that waits for a disk must not keep the process.
     os._exit(0)
