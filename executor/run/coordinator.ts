@@ -4,7 +4,7 @@ import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { decodeSplit } from "./agent/protocol.js";
-import type { SlotDemand } from "./ask/askwant.js";
+import type { TaskDemand } from "./ask/askwant.js";
 import { AttemptEndings } from "./attemptendings.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { ChunkEvents } from "./chunkevents.js";
@@ -118,7 +118,7 @@ export class Coordinator {
   }
 
   /** How many slots may get work, and how many chunks have neither a result nor failed. */
-  get demand(): SlotDemand {
+  get demand(): TaskDemand {
     const { job, units, failedUnits } = this.counters;
     const openTasks = Math.max(0, Number(job.units - units - failedUnits));
     return { usableSlots: this.scheduler.view.usableSlots, openTasks };

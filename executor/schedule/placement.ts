@@ -71,7 +71,7 @@ export class Placement {
 
   next(now: number): PlacedChunk | undefined {
     const placed = this.findNext(now);
-    if (placed === undefined) this.endingSlots.closeRefused();
+    if (placed === undefined) this.endingSlots.closeRefused(now);
     return placed;
   }
 
@@ -181,7 +181,7 @@ export class Placement {
       const units = this.takeUnits(slot, now);
       if (units === undefined) {
         if (slot.home.deadline === undefined) return undefined;
-        for (const one of first) this.endingSlots.close(one);
+        for (const one of first) this.endingSlots.close(one, now);
         continue;
       }
       const chunk = this.job.chunk(...units);
@@ -194,7 +194,7 @@ export class Placement {
       if (slots !== undefined) return { chunk, history: [], slots, isExclusive: false };
       this.retryQueue.add({ chunk, history: [], dueAt: Number.NEGATIVE_INFINITY });
       if (width > 1 && slot.load > 0) return undefined;
-      if (!isForFirst) for (const one of first) this.endingSlots.close(one);
+      if (!isForFirst) for (const one of first) this.endingSlots.close(one, now);
     }
   }
 

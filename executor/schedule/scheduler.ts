@@ -122,7 +122,7 @@ export class Scheduler {
     const stragglers = new StragglerPolicy(job, pool, attempts, rates, costs, deadlines);
     this.starter = new AttemptStarter(issueId, attempts, stragglers, recomputations, job, endingSlots);
     this.completion = new Completion(job, pool, source, retryQueue, deadlines);
-    this.view = new ScheduleView(job, pool, attempts, source, chunkSizer, rates, costs);
+    this.view = new ScheduleView(job, pool, attempts, source, retryQueue, chunkSizer, rates, costs);
   }
 
   handle(event: Event, now: number): Instruction[] {

@@ -1,5 +1,7 @@
 /** How many pilots are submitted at a time: the next ones are when these have been looked at. */
 const MAX_PER_ROUND = 4;
+/** A slot of a pilot is worth having for so much work: to get it takes seconds, on most clusters minutes. */
+const MIN_SLOT_SECONDS = 20;
 
 /** What decides how many pilots a cluster should have. */
 export interface PilotDemand {
@@ -12,15 +14,18 @@ export interface PilotDemand {
   slotsPerPilot: number;
   /** How many further slots could be given work now. */
   waitingChunks: number;
+  /** How long one slot would need for all that waits; undefined = unknown. */
+  waitingSeconds: number | undefined;
   /** Use the cluster only where the other nodes would need longer than `afterSeconds`; `remainingSeconds`: undefined = unknown. */
   overflow: { afterSeconds: number; remainingSeconds: number | undefined } | undefined;
 }
 
 /** Returns how many pilots to submit now: never more than there is work for. */
 export function countMissingPilots(demand: PilotDemand): number {
-  const { limit, open, unstarted, slotsPerPilot, waitingChunks, overflow } = demand;
+  const { limit, open, unstarted, slotsPerPilot, waitingChunks, waitingSeconds = Infinity, overflow } = demand;
   if (overflow !== undefined && (overflow.remainingSeconds ?? Infinity) <= overflow.afterSeconds) return 0;
-  const useful = Math.ceil(waitingChunks / Math.max(1, slotsPerPilot)) - unstarted;
+  const slots = Math.min(waitingChunks, Math.ceil(waitingSeconds / MIN_SLOT_SECONDS));
+  const useful = Math.ceil(slots / Math.max(1, slotsPerPilot)) - unstarted;
   return Math.max(0, Math.min(useful, limit - open, MAX_PER_ROUND));
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPilotNode, warningSeconds } from "../../../fleet/slurm/cluster.js";
 import type { MusterError } from "../../../schemas/errors.js";
+import type { SlotDemand } from "../../schedule/attempts/slotdemand.js";
 import type { Coordinator } from "../coordinator.js";
 import type { NodeWorker } from "../node/nodeworker.js";
 import type { Journal } from "../record/journal.js";
@@ -122,29 +123,32 @@ export class PilotWatch {
 
   private async act(): Promise<void> {
     const busy = this.countAttempts();
+    const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
+    const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
     for (const { used, pilots } of this.clusters) {
       if (this.isStopped) return;
       this.noteWorkers(used, pilots, busy);
-      await this.releaseIdle(used, pilots);
+      await this.releaseIdle(used, pilots, demand);
       if (pilots.canSubmit && !this.isStopped) {
-        const missing = this.countMissing(used, pilots);
+        const missing = this.countMissing(used, pilots, demand);
         if (missing > 0) await pilots.submit(missing);
       }
       if (!this.isStopped) await pilots.lookIfDue();
     }
-    this.updateExpectation();
+    this.updateExpectation(demand.waitingChunks > 0);
   }
 
-  private countMissing({ cluster, chunksPerPilot }: UsedCluster, pilots: ClusterPilots): number {
-    const { view } = this.coordinator.scheduler;
+  private countMissing({ cluster, chunksPerPilot }: UsedCluster, pilots: ClusterPilots, demand: SlotDemand): number {
+    const { waitingChunks, waitingSeconds, remainingSeconds } = demand;
     const after = cluster.overflowAfterSeconds;
     return countMissingPilots({
       limit: cluster.pilots,
       open: pilots.pilots.size,
       unstarted: pilots.unstarted,
       slotsPerPilot: chunksPerPilot,
-      waitingChunks: view.waitingChunks,
-      overflow: after === undefined ? undefined : { afterSeconds: after, remainingSeconds: view.remainingSeconds },
+      waitingChunks,
+      waitingSeconds,
+      overflow: after === undefined ? undefined : { afterSeconds: after, remainingSeconds },
     });
   }
 
@@ -166,9 +170,12 @@ export class PilotWatch {
   }
 
   /** Gives back pilots that have had nothing to do for a while, also those that wait although no work is left for them. */
-  private async releaseIdle({ cluster }: UsedCluster, pilots: ClusterPilots): Promise<void> {
+  private async releaseIdle(
+    { cluster }: UsedCluster,
+    pilots: ClusterPilots,
+    { waitingChunks }: SlotDemand,
+  ): Promise<void> {
     const now = monotonicSeconds();
-    const { waitingChunks } = this.coordinator.scheduler.view;
     const idle = [...pilots.pilots.values()].filter(({ state, isReleased, idleSince, submittedAt }) => {
       if (isReleased) return false;
       const since = state === "working" ? idleSince : waitingChunks === 0 ? submittedAt : undefined;
@@ -200,7 +207,7 @@ export class PilotWatch {
         return this.observer.notice(event.message);
       case "unusable":
         this.onUnusable(used.cluster.name, event.error);
-        return this.updateExpectation();
+        return this.updateExpectation(false);
       default:
         return event satisfies never;
     }
@@ -216,17 +223,16 @@ export class PilotWatch {
   }
 
   /** Whether nodes may still come. They may not where no cluster can be used, or where work is left that none of its pilots can take. */
-  private updateExpectation(): void {
-    const mayCome = this.clusters.some(({ pilots }) => pilots.problem === undefined) && !this.isStuck();
+  private updateExpectation(hasWaiting: boolean): void {
+    const mayCome = this.clusters.some(({ pilots }) => pilots.problem === undefined) && !this.isStuck(hasWaiting);
     if (mayCome === this.isExpecting) return;
     this.isExpecting = mayCome;
     this.coordinator.expectMoreNodes(mayCome);
   }
 
   /** Whether pilots are idle for long though work is left: it does not fit them, and would not fit others. */
-  private isStuck(): boolean {
+  private isStuck(hasWaiting: boolean): boolean {
     const now = monotonicSeconds();
-    const { view } = this.coordinator.scheduler;
     const working = this.clusters.flatMap(({ pilots }) =>
       [...pilots.pilots.values()].filter(({ state }) => state === "working"),
     );
@@ -236,9 +242,7 @@ export class PilotWatch {
         ({ idleSince, isReleased }) => isReleased || (idleSince !== undefined && now - idleSince > IDLE_SECONDS / 2),
       );
     this.stuckSince =
-      isIdle && view.waitingChunks > 0 && this.coordinator.scheduler.inFlightCount === 0
-        ? (this.stuckSince ?? now)
-        : undefined;
+      isIdle && hasWaiting && this.coordinator.scheduler.inFlightCount === 0 ? (this.stuckSince ?? now) : undefined;
     return this.stuckSince !== undefined && now - this.stuckSince > IDLE_SECONDS / 4;
   }
 

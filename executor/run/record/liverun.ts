@@ -8,6 +8,8 @@ import type { GpuUsage } from "./usagesums.js";
 
 /** A newer muster may give the file another form, which this one does not read. */
 export const LIVE_VERSION = 1;
+/** The reason of a slot that gets no work because its node leaves. */
+export const ENDS_TOO_SOON = "its node ends before another chunk would";
 /** So that the file stays small with thousands of slots. */
 export const MAX_LIVE_SLOTS = 4096;
 export const MAX_LIVE_NODES = 1024;
@@ -78,6 +80,8 @@ export interface LiveNode {
   memoryWaitingSlots: number;
   /** "drained until 18:00 (new fans)": it gets no new chunks. */
   drained?: string;
+  /** When it leaves (such as the end of its allocation); absent = it stays. */
+  until?: string;
   /** Committed in this session. */
   chunks: number;
   units: string;

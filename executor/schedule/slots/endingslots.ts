@@ -32,7 +32,8 @@ export class EndingSlots {
   }
 
   /** Takes a slot out of use. */
-  close(slot: SlotState): void {
+  close(slot: SlotState, now: number): void {
+    if (this.closed.size === 0) this.reviewedAt = now;
     this.pool.setEndsTooSoon(slot, true);
     this.closed.add(slot);
   }
@@ -40,12 +41,12 @@ export class EndingSlots {
   /** Takes slots out of use that have got a chunk, if none can follow it. */
   closeFull(slots: readonly SlotState[], now: number): void {
     if (!this.deadlines.isUsed) return;
-    for (const slot of slots) if (!this.deadlines.admits(slot, now)) this.close(slot);
+    for (const slot of slots) if (!this.deadlines.admits(slot, now)) this.close(slot, now);
   }
 
   /** Takes slots out of use that nothing was found for. */
-  closeRefused(): void {
-    for (const slot of this.refused) if (this.pool.mayTakeWork(slot)) this.close(slot);
+  closeRefused(now: number): void {
+    for (const slot of this.refused) if (this.pool.mayTakeWork(slot)) this.close(slot, now);
     this.refused.clear();
   }
 
