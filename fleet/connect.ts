@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Connection } from "./connection.js";
+import { ConnectionError } from "./connectionerror.js";
 import type { DialOptions } from "./dialoptions.js";
 import { connectLocal } from "./local/localconnection.js";
 import type { Node } from "./node.js";
@@ -23,13 +24,16 @@ export class Dialer {
       case "ssh":
         return this.ssh.connect(node, undefined, options);
       case "slurm":
-        return this.engineOf(node.allocation!.cluster).open(node, options);
+        return this.findEngine(node).open(node, options);
       default:
         return node.connection satisfies never;
     }
   }
 
-  /** Returns the engine of a cluster: one for all of its pilots, because they share the connections to its login node. */
+  /**
+   * Returns the engine of a cluster: one for all of its pilots, because they share the connections to its login node. From then on these
+   * can be connected to.
+   */
   engineOf(cluster: Cluster): SlurmEngine {
     let engine = this.engines.get(cluster.name);
     if (engine === undefined) {
@@ -37,6 +41,12 @@ export class Dialer {
       this.engines.set(cluster.name, engine);
     }
     return engine;
+  }
+
+  private findEngine({ name, allocation }: Node): SlurmEngine {
+    const engine = this.engines.get(allocation?.cluster ?? "");
+    if (engine !== undefined) return engine;
+    throw new ConnectionError("CONFIG", { node: name, step: "connect" }, "its cluster is not in the inventory");
   }
 
   /** Closes the connections to login nodes. Those to machines belong to who has opened them. */

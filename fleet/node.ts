@@ -1,7 +1,6 @@
 import type { Drain } from "./drains.js";
 import type { GpuSettings } from "./gpus/gpusettings.js";
 import type { NodeState } from "./nodestate.js";
-import type { Allocation } from "./slurm/cluster.js";
 
 /** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
@@ -32,6 +31,16 @@ export interface GpuGroup {
   pci?: string[];
   /** The environment of chunks on them: the profile's, overridden by the node's own. */
   env: Record<string, string>;
+}
+
+/** An allocation of a cluster, which acts as a node while it lasts. */
+export interface Allocation {
+  /** The name of the cluster. */
+  cluster: string;
+  /** The cluster's id of the allocation. */
+  id: string;
+  /** What its GPUs are called within it, in the order of the slots: values for the variable that selects GPUs; undefined = not known. */
+  devices?: readonly string[];
 }
 
 /** A machine as the inventory describes it, with defaults and profile merged in. Nothing here has been checked on the machine. */
@@ -93,6 +102,6 @@ export interface Node {
 
 /** Returns a text that identifies the node's workdir: two nodes with the same text share one. */
 export function formatAddress({ connection, allocation, user, host, port, workdir }: Node): string {
-  if (allocation !== undefined) return `slurm:${allocation.cluster.name}:${allocation.id}`;
+  if (allocation !== undefined) return `slurm:${allocation.cluster}/${allocation.id}`;
   return connection === "local" ? `local:${workdir}` : `${user ?? ""}@${host}:${port ?? ""}:${workdir}`;
 }

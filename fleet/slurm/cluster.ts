@@ -48,15 +48,6 @@ export function warningSeconds({ timeSeconds }: Pick<AllocationRequest, "timeSec
   return Math.max(MIN_WARNING_SECONDS, Math.min(WARNING_SECONDS, Math.floor(timeSeconds / 4)));
 }
 
-/** The part of an allocation that a node needs to know: which one it is, and which GPUs it has. */
-export interface Allocation {
-  cluster: Cluster;
-  /** Slurm's job id. */
-  id: string;
-  /** How its GPUs are called within it, in the order of the slots: values for the variable that selects GPUs; undefined = not known. */
-  devices?: readonly string[];
-}
-
 /** Returns the node that a pilot is in a run. */
 export function createPilotNode(cluster: Cluster, id: string): Node {
   const { pilot, name } = cluster;
@@ -64,6 +55,6 @@ export function createPilotNode(cluster: Cluster, id: string): Node {
     ...pilot,
     name: `${name}/${id}`,
     workdir: pilot.workdir.replace("%j", id),
-    allocation: { cluster, id },
+    allocation: { cluster: name, id },
   };
 }

@@ -4,7 +4,7 @@ import { MusterError } from "../../../schemas/errors.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt, Slot } from "../../schedule/events.js";
 import { MessageRateLimiter } from "../agent/messageratelimiter.js";
-import { type AgentCommand, type AgentMessage, decodeHeldAttempt } from "../agent/protocol.js";
+import type { AgentCommand, AgentMessage } from "../agent/protocol.js";
 import type { SignedAttemptIds } from "../agent/signedids.js";
 import { failpoint } from "../failpoint.js";
 import type { NodeConnectionState } from "../record/journalentry.js";
@@ -18,11 +18,12 @@ import { awaitAttachment } from "./awaitattachment.js";
 import { CleanupState } from "./cleanupstate.js";
 import { FirstContact } from "./firstcontact.js";
 import { createProtocolError } from "./handshake.js";
+import { claimHeldAttempts } from "./heldattempts.js";
 import { routeMessage } from "./messagerouting.js";
 import type { NodeEvent } from "./nodeevent.js";
 import { Preparation } from "./preparation.js";
 import { ReconnectBackoff } from "./reconnectbackoff.js";
-import { LOST_AFTER_TIMEOUTS, shouldReconnect } from "./reconnectpolicy.js";
+import { findStateAfterError, isGone, LOST_AFTER_TIMEOUTS } from "./reconnectpolicy.js";
 import { UNREACHED_AT_END, UNSTABLE_CONNECTION, WAITING_FOR_SILENT_NODE } from "./reconnectwarnings.js";
 import { retryWithBackoff } from "./retrywithbackoff.js";
 import { leaveAtRunEnd, RunOverError } from "./runover.js";
@@ -64,12 +65,9 @@ export class NodeWorker {
     private readonly ids: SignedAttemptIds,
     private readonly emit: (worker: NodeWorker, event: NodeEvent) => void,
   ) {
-    this.slotMonitor = new SlotMonitor(
-      node,
-      (command) => this.send(command),
-      (event) => emit(this, event),
-    );
-    this.starter = new AttemptStarter(job, node, (event) => emit(this, event));
+    const report = (event: NodeEvent) => emit(this, event);
+    this.slotMonitor = new SlotMonitor(node, (command) => this.send(command), report);
+    this.starter = new AttemptStarter(job, node, report);
     this.preparation = new Preparation(this.cleanup, (message) => this.warn(message));
     this.agentTracker = new AgentTracker(node.leaseSeconds);
     this.backoff = new ReconnectBackoff(node.graceSeconds);
@@ -102,8 +100,7 @@ export class NodeWorker {
   /** Whether nothing is to be expected of the node soon: it is away or refused, or none of its slots is usable. */
   get isHopeless(): boolean {
     if (this.isHealing || this.preparation.attachment !== undefined) return false;
-    if (this.state === "away" || this.state === "refused" || this.state === "ended") return true;
-    return this.state === "live" && this.slotMonitor.isHopeless;
+    return this.state === "live" ? this.slotMonitor.isHopeless : isGone(this.state);
   }
 
   /** Where results are pulled from; undefined while the node is not attached. */
@@ -111,27 +108,23 @@ export class NodeWorker {
     return this.attachment;
   }
 
-  /**
-   * Reconnects because a request through `source` failed: the connection may be half-open, or the file server may hang. Does
-   * nothing if the node has been attached again since.
-   */
+  /** Reconnects because a request through `source` failed: it may be half-open. Does nothing if the node has been attached again since. */
   reportConnectionError(source: ResultSource, error: Error): void {
     const { attachment } = this;
     if (attachment === undefined || attachment !== source) return;
     this.handleDisconnect(attachment, error.message);
-    if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return;
-    const timeouts = this.backoff.recordTimeout(monotonicSeconds());
-    if (timeouts >= LOST_AFTER_TIMEOUTS) this.declareLost(`${timeouts} times in a row`);
+    const timeouts = this.backoff.recordError(error, monotonicSeconds());
+    if (timeouts >= LOST_AFTER_TIMEOUTS && this.node.allocation === undefined)
+      this.declareLost(`${timeouts} times in a row`);
   }
 
   /**
-   * Stops the agent, which removes everything of the run from the node. Waits for a silent node until its grace period ends, and
-   * shortly for one that is away or whose agent is starting. Where none comes back, the agent removes everything itself when its lease
-   * ends. A node that holds nothing of the run is not waited for. `keepLogs`: what still runs is cancelled first, and its logs are kept.
+   * Stops the agent, which removes everything of the run. Waits for a silent node until its grace period ends, and shortly for one that is
+   * away or whose agent is starting. Where none comes back, the agent removes everything itself when its lease ends. `keepLogs`: what still
+   * runs is cancelled first, and its logs are kept.
    */
   async stop(keepLogs?: KeepLogs): Promise<void> {
     if (this.state === "ended") return;
-    // An allocation that is silent is cancelled.
     if (this.cleanup.mayHaveLeftovers && !this.isAttached && this.node.allocation === undefined) {
       if (this.state === "silent") this.warn(WAITING_FOR_SILENT_NODE);
       await awaitAttachment(this);
@@ -141,8 +134,7 @@ export class NodeWorker {
     if (attachment === undefined) {
       if (this.state === "connecting") this.reason = this.firstContact.describeAbsence();
       this.cleanup.markUnreached(this.reason);
-      if (this.agentTracker.lastAgent !== undefined) this.warn(UNREACHED_AT_END);
-      return;
+      return this.agentTracker.lastAgent && this.warn(UNREACHED_AT_END);
     }
     if (keepLogs !== undefined && attachment === this.attachment)
       await attachment.endRunning(keepLogs, (message) => this.warn(message));
@@ -157,8 +149,7 @@ export class NodeWorker {
     this.openAttachment?.close();
     this.attachment = undefined;
     this.slotMonitor.stop();
-    this.setState("ended", reason);
-    this.emit(this, { type: "nodeLost", node: this.node.name });
+    this.lose("ended", reason);
   }
 
   /** Closes the connection; the agent and its chunks continue. */
@@ -168,9 +159,12 @@ export class NodeWorker {
     this.attachment = undefined;
   }
 
-  /** Removes a node that broke the protocol from the run: it gets no more work, and its chunks are requeued. */
-  refuseForViolation(reason: string): void {
-    if (this.attachment !== undefined) this.refuse(this.attachment, reason);
+  /** Removes a node that broke the protocol, through `attachment`, from the run: it gets no more work, and its chunks are requeued. */
+  refuseForViolation(reason: string, attachment = this.attachment): void {
+    if (attachment === undefined || this.attachment !== attachment) return;
+    this.attachment = undefined;
+    attachment.close();
+    if (!this.runOver.signal.aborted) this.handleAttachError(createProtocolError(this.node, reason));
   }
 
   get isAttached(): boolean {
@@ -207,7 +201,7 @@ export class NodeWorker {
       // The scheduler has to know what the agent holds before the agent's further messages are handled.
       attachment.deliverMessages((message) => this.handleMessage(message));
       void attachment.agentEnded.then(({ kind, reason }) =>
-        kind === "violation" ? this.refuse(attachment, reason) : this.handleDisconnect(attachment, reason),
+        kind === "violation" ? this.refuseForViolation(reason, attachment) : this.handleDisconnect(attachment, reason),
       );
       return true;
     } catch (error) {
@@ -227,30 +221,25 @@ export class NodeWorker {
 
   private handleAttached(attachment: Attachment): void {
     failpoint("attached");
-    const { hello, limit } = attachment;
-    const change = this.agentTracker.recordAttachment(hello);
+    const change = this.agentTracker.recordAttachment(attachment.hello);
     this.backoff.recordAttached(monotonicSeconds(), change !== undefined);
     this.preparation.finish();
     this.attachment = attachment;
     this.fingerprint = attachment.fingerprint;
     this.setState("live", undefined);
-    const { node, slots } = this;
-    this.slotMonitor.start(slots);
+    this.slotMonitor.start(this.slots);
     if (change !== undefined) this.warn(describeAgentChange(change));
-    const { genuine, strangers } = this.ids.partition(hello.held, node.name);
-    if (strangers.length > 0) attachment.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
-    const held = genuine.map(decodeHeldAttempt);
-    const agentDied = change === "died";
-    this.emit(this, { type: "nodeJoined", node: node.name, slots, limit, held, agentDied, deadline: this.deadline });
+    const held = claimHeldAttempts(attachment, this.ids);
+    const { slots, deadline, node } = this;
+    const joined = { node: node.name, slots, limit: attachment.limit, held, agentDied: change === "died", deadline };
+    this.emit(this, { type: "nodeJoined", ...joined });
   }
 
   private handleAttachError(error: unknown): void {
     if (!(error instanceof MusterError)) throw error;
     this.error = error;
-    const isSilent = this.state === "silent" || (this.state === "connecting" && this.preparation.hasBegun);
-    const offline = isSilent ? "silent" : "away";
     const wasHere = this.slots.length > 0 || this.node.allocation !== undefined;
-    const state = shouldReconnect(error.code, wasHere) ? offline : "refused";
+    const state = findStateAfterError(error.code, this.state, wasHere, this.preparation.hasBegun);
     const isLost = state === "refused" || (state === "away" && this.state === "connecting");
     this.setState(state, withoutNodeName(this.node, error));
     if (isLost) this.emit(this, { type: "nodeLost", node: this.node.name });
@@ -267,33 +256,30 @@ export class NodeWorker {
     void this.reconnect();
   }
 
-  private refuse(attachment: Attachment, reason: string): void {
-    if (this.attachment !== attachment) return;
-    this.attachment = undefined;
-    attachment.close();
-    if (!this.runOver.signal.aborted) this.handleAttachError(createProtocolError(this.node, reason));
-  }
-
   /** Tries to attach until the node is attached or refused, or the run is over. */
   private async reconnect(): Promise<void> {
     const { graceSeconds } = this.node;
     const { pauseSeconds: firstPauseSeconds, graceLeftSeconds = graceSeconds } = this.backoff;
     const timers = [setTimeout(() => this.declareLost(`silent for ${graceSeconds} s`), graceSeconds * 1000)];
-    if (graceLeftSeconds < graceSeconds) timers.push(setTimeout(() => this.requeueChunks(), graceLeftSeconds * 1000));
+    if (graceLeftSeconds < graceSeconds)
+      timers.push(setTimeout(() => this.state === "silent" && this.requeueChunks(), graceLeftSeconds * 1000));
     const attempt = async () => (await this.attach()) || this.state === "refused";
     const schedule = { firstPauseSeconds, changes: this.changes, signal: this.runOver.signal };
     await retryWithBackoff(attempt, schedule).finally(() => timers.forEach(clearTimeout));
   }
 
   private declareLost(why: string): void {
-    if (this.state !== "silent") return;
-    this.setState("away", `${this.reason}; ${why}, its chunks go to others`);
+    if (this.state === "silent") this.lose("away", `${this.reason}; ${why}, its chunks go to others`);
+  }
+
+  /** Enters a state in which its chunks go to others. */
+  private lose(state: NodeConnectionState, reason: string): void {
+    this.setState(state, reason);
     this.emit(this, { type: "nodeLost", node: this.node.name });
   }
 
   /** Requeues the chunks of a node that reconnected only briefly during its grace period; the run still waits for the node. */
   private requeueChunks(): void {
-    if (this.state !== "silent") return;
     this.warn(UNSTABLE_CONNECTION);
     this.emit(this, { type: "nodeLost", node: this.node.name });
   }

@@ -1,3 +1,5 @@
+import { MusterError } from "../../../schemas/errors.js";
+
 /** A connection that lasts this long ends a series of failures, and a grace period. */
 const STABLE_CONNECTION_SECONDS = 10;
 /** The same after the agent died or the node rebooted; longer, because each of these loses the chunks that ran there. */
@@ -43,8 +45,9 @@ export class ReconnectBackoff {
     this.graceBeganAt ??= now;
   }
 
-  /** Records that a request timed out though the node is reachable. Returns how often that happened within the window. */
-  recordTimeout(now: number): number {
+  /** Records why a request failed though the node is reachable. Returns how often requests have timed out within the window, this time included; else 0. */
+  recordError(error: Error, now: number): number {
+    if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return 0;
     this.timeoutsAt = [...this.timeoutsAt.filter((at) => now - at < TIMEOUT_WINDOW_SECONDS), now];
     return this.timeoutsAt.length;
   }

@@ -21,6 +21,11 @@ export function isAccessDenied(code: string): boolean {
   return ACCESS_DENIED_CODES.includes(code) || code.startsWith("HOST_KEY");
 }
 
+/** Whether a node in this state is not waited for. */
+export function isGone(state: NodeConnectionState): boolean {
+  return state === "away" || state === "refused" || state === "ended";
+}
+
 /** Whether a node can be reached, though it gets no work. */
 export function isReachable({
   state,
@@ -30,6 +35,20 @@ export function isReachable({
   error: { code: string } | undefined;
 }): boolean {
   return state === "refused" && !isAccessDenied(error?.code ?? "");
+}
+
+/**
+ * Returns the state of a node after an error of attaching to it. `wasHere`: its slots are known, or it is an allocation, so that only the
+ * network can be the cause. `isPrepared`: its agent ran already.
+ */
+export function findStateAfterError(
+  code: string,
+  state: NodeConnectionState,
+  wasHere: boolean,
+  isPrepared: boolean,
+): "silent" | "away" | "refused" {
+  if (!shouldReconnect(code, wasHere)) return "refused";
+  return state === "silent" || (state === "connecting" && isPrepared) ? "silent" : "away";
 }
 
 /** Whether to reconnect to a node after an error. `wasHere`: its slots are known, so that only the network can be the cause. */
