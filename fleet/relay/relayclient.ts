@@ -85,7 +85,7 @@ export class RelayClient {
     this.keepalive = setInterval(() => {
       this.silentIntervals += 1;
       if (this.silentIntervals > MAX_SILENT_INTERVALS)
-        return this.lose(`no answer for ${intervalSeconds * MAX_SILENT_INTERVALS} s`);
+        return this.lose(`no answer for ${(intervalSeconds * MAX_SILENT_INTERVALS).toFixed(1)} s`);
       this.send(SENT.ping, 0);
     }, intervalSeconds * 1000);
   }

@@ -3,11 +3,15 @@ import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { DownloadTarget, type OpenTarget } from "../downloadtarget.js";
+import { Semaphore } from "../semaphore.js";
 import { BLOCK_BYTES, BlockPool, splitIntoBlocks } from "../transfer/blocks.js";
 import { runInWindow, StalledError } from "../transfer/requestwindow.js";
 import { openUploadSource, type UploadSource } from "../transfer/uploadsource.js";
 import { UploadWindow } from "../transfer/uploadwindow.js";
 import type { FileAnswer, RelayClient } from "./relayclient.js";
+
+/** How many uploads of one block are in flight: twice what the relay serves at once, so that it never waits for the next. */
+const MAX_SMALL_UPLOADS = 8;
 
 export interface FileTimeouts {
   /** For one request. */
@@ -19,6 +23,8 @@ export interface FileTimeouts {
 /** Files that a relay reaches. templates/muster_relay/files.py describes the requests. */
 export class RelayFiles implements Files {
   private readonly uploadWindow = new UploadWindow();
+  /** How long these take says nothing about the link, because they end with an fsync. */
+  private readonly smallUploads = new Semaphore(MAX_SMALL_UPLOADS);
 
   constructor(
     private readonly node: string,
@@ -61,7 +67,7 @@ export class RelayFiles implements Files {
       const size = await source.size();
       if (size > BLOCK_BYTES) return await this.uploadBlocks(source, size, where, { path, mode, target: remote });
       const block = await readBlock(source, where, Buffer.allocUnsafe(size), 0);
-      await this.uploadWindow.run(() => this.request(where, { op: "put", path, mode, target: remote }, block));
+      await this.smallUploads.run(() => this.request(where, { op: "put", path, mode, target: remote }, block));
     } finally {
       await source.close();
     }
