@@ -1,7 +1,8 @@
-import type { Channel, ExitReason } from "../connection.js";
+import type { Channel } from "../connection.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { resolveWithin } from "../rejectonabort.js";
 import { createFileError } from "../systemerror.js";
+import { createStartError, decodeExit, describeEnd, shorten } from "./endings.js";
 import {
   decodeAnswer,
   decodeCount,
@@ -135,7 +136,7 @@ export class RelayClient {
     this.send(SENT.request, number, Buffer.from(`${JSON.stringify(header)}\n`), data);
     const decoded = await answer;
     const { error, message } = decoded.header;
-    if (error !== undefined) throw createFileError(where, `${error}`, `${message}`, { code: error });
+    if (error !== undefined) throw createFileError(where, `${error}`, shorten(message), { code: error });
     return decoded;
   }
 
@@ -222,7 +223,7 @@ export class RelayClient {
       case RECEIVED.inputTaken:
         return program?.stdin.acknowledge(decodeCount(frame));
       case RECEIVED.exited:
-        program?.reportExit(exitOf(decodeObject(payload)));
+        program?.reportExit(decodeExit(payload));
         return void this.programs.delete(channel);
       case RECEIVED.pong:
         return;
@@ -249,30 +250,4 @@ export class RelayClient {
     const text = `${this.parser.preamble} ${this.errors}`.replace(/[\p{C}\s]+/gu, " ").trim();
     return text === "" ? "" : `: ${text.slice(-MAX_ERROR_CHARACTERS)}`;
   }
-}
-
-function describeEnd(reason: ExitReason): string {
-  switch (reason.kind) {
-    case "exit":
-      return `the relay ended with exit code ${reason.code}`;
-    case "signal":
-      return `the relay was killed by ${reason.signal}`;
-    case "timeout":
-      return `the relay ended after ${reason.seconds} s`;
-    case "lost":
-      return reason.reason;
-    default:
-      return reason satisfies never;
-  }
-}
-
-function createStartError(where: NodeStep, { error, message }: Record<string, unknown>): ConnectionError {
-  const code = error === "ENOENT" ? "MISSING" : error === "EACCES" ? "DENIED" : "SHELL";
-  return new ConnectionError(code, where, `cannot ${where.step}: ${message}`);
-}
-
-function exitOf({ code, signal }: Record<string, unknown>): ExitReason {
-  if (typeof code === "number" && Number.isInteger(code)) return { kind: "exit", code };
-  if (typeof signal === "string") return { kind: "signal", signal };
-  throw new FrameError("it does not say how a program has exited");
 }

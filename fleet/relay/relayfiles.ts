@@ -41,9 +41,8 @@ export class RelayFiles implements Files {
 
   async stat(path: string): Promise<FileStat | undefined> {
     try {
-      const { header } = await this.request(this.where("look at", path), { op: "stat", path });
-      const { kind, size, mode } = header as unknown as FileStat;
-      return { kind, size, mode };
+      const where = this.where("look at", path);
+      return statOf(where, (await this.request(where, { op: "stat", path })).header);
     } catch (error) {
       if (error instanceof ConnectionError && error.code === "MISSING") return undefined;
       throw error;
@@ -56,7 +55,7 @@ export class RelayFiles implements Files {
 
   async free(path: string): Promise<number | undefined> {
     const { bytes } = (await this.request(this.where("look at", path), { op: "free", path })).header;
-    return typeof bytes === "number" ? bytes : undefined;
+    return isSize(bytes) ? bytes : undefined;
   }
 
   async upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
@@ -116,7 +115,7 @@ export class RelayFiles implements Files {
     const handle = this.client.takeNumber();
     try {
       const { size } = (await this.request(where, { op: "open", path: remote, handle })).header;
-      if (typeof size !== "number") throw new ConnectionError("FILE", where, "its size is not known");
+      if (!isSize(size)) throw new ConnectionError("FILE", where, "its size is not known");
       if (size > limit) {
         const [has, allowed] = formatUnequalBytes(size, limit);
         throw new ConnectionError("FILE", where, `it has ${has}, more than the ${allowed} allowed`);
@@ -157,6 +156,16 @@ export class RelayFiles implements Files {
   private where(action: string, path: string): NodeStep {
     return { node: this.node, step: `${action} ${path}` };
   }
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function statOf(where: NodeStep, { kind, size, mode }: Record<string, unknown>): FileStat {
+  const known = (["file", "folder", "link", "other"] as const).find((one) => one === kind);
+  if (known !== undefined && isSize(size) && isSize(mode)) return { kind: known, size, mode };
+  throw new ConnectionError("FILE", where, "the relay does not say what it is");
 }
 
 /** Fills a block of an upload from `offset`. */
