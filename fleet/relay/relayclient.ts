@@ -41,7 +41,8 @@ export class RelayClient {
   private readonly programs = new Map<number, RelayProgram>();
   private lastNumber = 0;
   private errors = "";
-  private hasProgramEnded = false;
+  /** What the end of the channel means before the relay has said hello. */
+  private startErrorCode: "LOST" | "SHELL" = "LOST";
   private silentIntervals = 0;
   private keepalive: NodeJS.Timeout | undefined;
 
@@ -58,7 +59,7 @@ export class RelayClient {
       this.errors = `${this.errors}${bytes}`.slice(-MAX_ERROR_CHARACTERS);
     });
     void channel.ended.then((reason) => {
-      this.hasProgramEnded = reason.kind !== "lost";
+      if (reason.kind !== "lost") this.startErrorCode = "SHELL";
       this.lose(`${describeEnd(reason)}${this.printed()}`);
     });
   }
@@ -76,7 +77,7 @@ export class RelayClient {
       if (!(error instanceof ConnectionError)) throw error;
       if (error.code === "TIMEOUT")
         throw new ConnectionError("TIMEOUT", where, `it did not start within ${seconds} s${this.printed()}`);
-      throw new ConnectionError(this.hasProgramEnded ? "SHELL" : "LOST", where, error.detail);
+      throw new ConnectionError(this.startErrorCode, where, error.detail);
     }
   }
 
@@ -201,6 +202,7 @@ export class RelayClient {
       for (const frame of this.parser.push(bytes)) if (this.lostReason === undefined) this.handle(frame);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
+      this.startErrorCode = "SHELL";
       this.lose(`the relay cannot be understood: ${error.message}${this.printed()}`);
     }
   }

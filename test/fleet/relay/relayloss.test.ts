@@ -90,7 +90,10 @@ t.test("what srun or a shell prints in place of the relay is reported", async (t
     code: "TIMEOUT",
     message: /did not start within 0.5 s: please wait/,
   });
-  await t.rejects(start("yes | head -c 100000; exec cat >/dev/null"), { message: /64 KiB precede/ });
+  await t.rejects(start("yes | head -c 100000; exec cat >/dev/null"), {
+    code: "SHELL",
+    message: /64 KiB precede/,
+  });
   await local.close();
   const relay = new FakeRelay();
   const lost = connectRelay(relay.channel, createNode());
