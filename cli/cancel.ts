@@ -45,6 +45,8 @@ export async function cancel(
   };
   const cancelOptions: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
+    findCluster: (inventory, name) =>
+      findRecordedInventory(inventory, options.inventory).clusters.find((one) => one.name === name),
     findInventory: (inventory) => findRecordedInventory(inventory, options.inventory),
     onEvent: (event) => print(describeCancelEvent(event)),
   };

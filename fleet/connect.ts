@@ -3,18 +3,45 @@ import type { Connection } from "./connection.js";
 import type { DialOptions } from "./dialoptions.js";
 import { connectLocal } from "./local/localconnection.js";
 import type { Node } from "./node.js";
+import type { Cluster } from "./slurm/cluster.js";
+import { SlurmEngine } from "./slurm/slurmengine.js";
 import type { PublicKey } from "./ssh/publickey.js";
 import { type NodeLogin, SshDialer } from "./ssh/sshdialer.js";
 
 /** Connects to nodes. Use one dialer for many nodes: it shares the ssh configuration and limits concurrent log-ins. */
 export class Dialer {
   private readonly ssh = new SshDialer();
+  private readonly engines = new Map<string, SlurmEngine>();
 
   /** Opens a connection to a node. Rejects with a ConnectionError that names the failed step and the next action. */
   async connect(node: Node, options: DialOptions = {}): Promise<Connection> {
     // One signal may end the dials of all nodes, each of which listens to it. Node.js warns from the eleventh listener on.
     if (options.signal !== undefined) setMaxListeners(0, options.signal);
-    return node.connection === "local" ? connectLocal(node) : this.ssh.connect(node, undefined, options);
+    switch (node.connection) {
+      case "local":
+        return connectLocal(node);
+      case "ssh":
+        return this.ssh.connect(node, undefined, options);
+      case "slurm":
+        return this.engineOf(node.allocation!.cluster).open(node, options);
+      default:
+        return node.connection satisfies never;
+    }
+  }
+
+  /** Returns the engine of a cluster: one for all of its pilots, because they share the connections to its login node. */
+  engineOf(cluster: Cluster): SlurmEngine {
+    let engine = this.engines.get(cluster.name);
+    if (engine === undefined) {
+      engine = new SlurmEngine(cluster, () => this.connect(cluster.login));
+      this.engines.set(cluster.name, engine);
+    }
+    return engine;
+  }
+
+  /** Closes the connections to login nodes. Those to machines belong to who has opened them. */
+  async closeEngines(): Promise<void> {
+    await Promise.all([...this.engines.values()].map((engine) => engine.close()));
   }
 
   /** Returns where and as whom an SSH node is logged in to, as ~/.ssh/config resolves it. Rejects with a ConnectionError (CONFIG). */

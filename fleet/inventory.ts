@@ -13,8 +13,10 @@ import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
 import { findSettingConflicts } from "./settingconflicts.js";
+import type { Cluster } from "./slurm/cluster.js";
+import { findClusterKeys, isCluster, mergeCluster } from "./slurm/mergecluster.js";
 
-export { matchesAnyPattern, matchesPattern, selectNodes } from "./selectnodes.js";
+export { matchesAnyPattern, matchesPattern, selectFleet, selectNodes } from "./selectnodes.js";
 
 /** The program of one job type of a jobs file. Each text is as written, with its position for error messages. */
 export interface Route {
@@ -47,8 +49,10 @@ export type ValueLocation = { file: string } & (
 );
 
 export interface Inventory {
-  /** In the order of the file. */
+  /** The machines, in the order of the file. */
   nodes: Node[];
+  /** The Slurm clusters, in the order of the file. */
+  clusters: Cluster[];
   playbooks: string[];
   /** Folder in a node's tmpfs -> local files (absolute paths). */
   ramdisk: Record<string, string[]>;
@@ -112,6 +116,7 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
   const nodes = [{ ...createDefaultNode(name), slots: availableParallelism() }];
   return {
     nodes,
+    clusters: [],
     playbooks: [],
     ramdisk: {},
     files: {},
@@ -155,8 +160,12 @@ export function parseInventory(source: Source, file: string): Inventory {
   if (problems.length > 0) throw createInvalidFileError(problems);
   const folder = dirname(file);
   const value = source.value as InventoryFile;
-  const merged = Object.keys(value.nodes).map((name) => mergeNode(source, folder, name));
-  const mergeProblems = merged.flatMap((one) => (Array.isArray(one) ? one : []));
+  const names = Object.keys(value.nodes);
+  const machines = names.filter((name) => !isCluster(source, name));
+  const merged = machines.map((name) => mergeNode(source, folder, name));
+  const clusters = names.filter((name) => isCluster(source, name)).map((name) => mergeCluster(source, folder, name));
+  const mergeProblems = [...merged, ...clusters].flatMap((one) => (Array.isArray(one) ? one : []));
+  mergeProblems.push(...machines.flatMap((name) => findClusterKeys(source, name)));
   mergeProblems.push(
     ...findSettingConflicts(
       source,
@@ -169,6 +178,7 @@ export function parseInventory(source: Source, file: string): Inventory {
   if (mergeProblems.length > 0) throw createInvalidFileError(mergeProblems);
   return {
     nodes: merged as Node[],
+    clusters: clusters as Cluster[],
     playbooks: value.playbooks ?? [],
     ramdisk: mapValues(value.ramdisk, (files) => files.map((one) => resolve(folder, one))),
     deleteStale: value.delete_stale ?? [],

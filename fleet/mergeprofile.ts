@@ -11,7 +11,7 @@ export type NodeKeys = NonNullable<InventoryFile["nodes"][string]>;
 /** The keys of the defaults, of a profile, or of a node. `path`: where they are in the file. */
 export interface InventoryLayer {
   path: KeyPath;
-  keys: Omit<ProfileKeys & NodeKeys, "gpus"> & Pick<NodeKeys, "gpus">;
+  keys: Omit<ProfileKeys & NodeKeys, "gpus" | "modules"> & Pick<NodeKeys, "gpus" | "modules">;
 }
 
 /** Returns the value of a key in the last layer that has it. */

@@ -1,6 +1,7 @@
 import type { Drain } from "./drains.js";
 import type { GpuSettings } from "./gpus/gpusettings.js";
 import type { NodeState } from "./nodestate.js";
+import type { Allocation } from "./slurm/cluster.js";
 
 /** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
@@ -38,7 +39,10 @@ export interface Node {
   name: string;
   /** Why it gets no new chunks, as of when the inventory was read; undefined = it gets some. */
   drain?: Drain;
-  connection: "ssh" | "local";
+  /** `slurm`: it is the compute node of `allocation`. */
+  connection: "ssh" | "local" | "slurm";
+  /** The allocation of a Slurm cluster that it is; undefined: it is a machine. */
+  allocation?: Allocation;
   /** An IP address, a DNS name, or an alias of ~/.ssh/config. */
   host: string;
   port?: number;
@@ -88,6 +92,7 @@ export interface Node {
 }
 
 /** Returns a text that identifies the node's workdir: two nodes with the same text share one. */
-export function formatAddress({ connection, user, host, port, workdir }: Node): string {
+export function formatAddress({ connection, allocation, user, host, port, workdir }: Node): string {
+  if (allocation !== undefined) return `slurm:${allocation.cluster.name}:${allocation.id}`;
   return connection === "local" ? `local:${workdir}` : `${user ?? ""}@${host}:${port ?? ""}:${workdir}`;
 }

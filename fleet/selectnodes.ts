@@ -1,6 +1,13 @@
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/suggest.js";
 import type { Node } from "./node.js";
+import type { Cluster } from "./slurm/cluster.js";
+
+/** What an inventory has. */
+interface Fleet {
+  nodes: Node[];
+  clusters?: Cluster[];
+}
 
 /** Whether a name, a tag or a glob (`*`, `?`, `[...]`) matches this node. Throws UsageError for an invalid glob. */
 export function matchesPattern(node: Node, pattern: string): boolean {
@@ -14,32 +21,51 @@ export function matchesAnyPattern(node: Node, patterns: readonly string[]): bool
   return patterns.some((pattern) => matchesPattern(node, pattern));
 }
 
+/** The nodes of an inventory that a limit selects. */
+export interface SelectedFleet {
+  nodes: Node[];
+  clusters: Cluster[];
+}
+
 /**
- * Selects the nodes that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all nodes without a limit. `!` before a
- * pattern leaves its nodes out. Throws UsageError for a pattern that matches no node.
+ * Selects the machines and clusters that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all without a limit. `!` before
+ * a pattern leaves its nodes out. Throws UsageError for a pattern that matches none.
  */
-export function selectNodes(inventory: { nodes: Node[] }, limit: string | undefined): Node[] {
-  if (limit === undefined) return inventory.nodes;
+export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | undefined): SelectedFleet {
+  if (limit === undefined) return { nodes, clusters };
   const words = limit.split(",").map((word) => word.trim());
   const excluded = words.filter((word) => word.startsWith("!")).map((word) => word.slice(1));
   const included = words.filter((word) => !word.startsWith("!"));
+  const known = [...nodes, ...clusters.map(({ pilot }) => pilot)];
   for (const pattern of [...included, ...excluded]) {
     if (pattern === "")
       throw new UsageError(
         `--limit ${JSON.stringify(limit)} has an empty pattern`,
         "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
-    if (!inventory.nodes.some((node) => matchesPattern(node, pattern))) {
+    if (!known.some((node) => matchesPattern(node, pattern))) {
       const isGlob = /[*?[]/.test(pattern);
       const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
-      throw new UsageError(message, suggest(pattern, listNamesAndTags(inventory.nodes)));
+      throw new UsageError(message, suggest(pattern, listNamesAndTags(known)));
     }
   }
-  const selected = inventory.nodes.filter(
-    (node) => (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded),
-  );
-  if (selected.length === 0) throw new UsageError(`--limit ${JSON.stringify(limit)} leaves no node`);
+  const isSelected = (node: Node) =>
+    (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded);
+  const selected = { nodes: nodes.filter(isSelected), clusters: clusters.filter(({ pilot }) => isSelected(pilot)) };
+  if (selected.nodes.length + selected.clusters.length === 0)
+    throw new UsageError(`--limit ${JSON.stringify(limit)} leaves no node`);
   return selected;
+}
+
+/** Selects machines as `selectFleet` does. Throws UsageError, too, where there are clusters only: they have no nodes of their own. */
+export function selectNodes(inventory: Fleet, limit: string | undefined): Node[] {
+  const { nodes, clusters } = selectFleet(inventory, limit);
+  const [cluster] = clusters;
+  if (nodes.length > 0 || cluster === undefined) return nodes;
+  throw new UsageError(
+    `${cluster.name} is a Slurm cluster, and this command is for machines`,
+    "muster run uses clusters; name machines here",
+  );
 }
 
 /** Lists the names and tags of the nodes, without duplicates. */

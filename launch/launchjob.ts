@@ -25,10 +25,14 @@ export interface LaunchOptions {
  * Runs a loaded job on the nodes of its inventory, with their admission and healing, or resumes it. Prints nothing and handles no signals.
  * Rejects as `runJob` does, and with a MusterError where playbooks cannot be loaded.
  */
-export async function launchJob({ inventory, nodes, job }: LoadedJob, options: LaunchOptions): Promise<RunOutcome> {
+export async function launchJob(
+  { inventory, nodes, clusters, job }: LoadedJob,
+  options: LaunchOptions,
+): Promise<RunOutcome> {
   const { provision, onWait, ...rest } = options;
   return runJob(job, nodes, {
     ...rest,
+    clusters,
     inventory: inventory.file ?? "local",
     isSelected: matchesAnyPattern,
     ratesFile: ratesFilePath(inventory.file),

@@ -4,8 +4,9 @@ import { loadJob } from "../executor/job/loadjob.js";
 import { loadForRun } from "../executor/run/record/ownresults.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import { findHealProblems } from "../fleet/healing/healproblems.js";
-import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { findInventory, type Inventory, selectFleet } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
+import type { Cluster } from "../fleet/slurm/cluster.js";
 import { UsageError } from "../schemas/errors.js";
 import type { Source } from "../schemas/source.js";
 import { checkProfileLimits } from "./checkprofilelimits.js";
@@ -14,6 +15,8 @@ import { checkProfileLimits } from "./checkprofilelimits.js";
 export interface LoadedJob {
   inventory: Inventory;
   nodes: Node[];
+  /** The clusters that may give it further nodes. */
+  clusters: Cluster[];
   job: Job;
   /** What a user should know about the job and healing, one sentence each. */
   notes: string[];
@@ -41,7 +44,7 @@ export interface LaunchSettings {
  */
 export async function loadForLaunch(createSource: () => Source, settings: LaunchSettings): Promise<LoadedJob> {
   const inventory = findInventory(settings.inventory, process.env, process.cwd());
-  const nodes = selectNodes(inventory, settings.limit);
+  const { nodes, clusters } = selectFleet(inventory, settings.limit);
   const { set, range, results, overwrite } = settings;
   const programFolders = listProgramFolders(process.env.PATH);
   const load = (ownResults: ReadonlySet<string>) =>
@@ -52,5 +55,5 @@ export async function loadForLaunch(createSource: () => Source, settings: Launch
   const { heal, folder } = inventory;
   const healProblems = heal === undefined ? [] : findHealProblems(nodes, heal, folder);
   const notes = [...checkProfileLimits([job], nodes), ...healProblems.map((problem) => `heal: ${problem}`)];
-  return { inventory, nodes, job, notes };
+  return { inventory, nodes, clusters, job, notes };
 }

@@ -67,6 +67,7 @@ export const EXIT_STATUS = {
   REFUSED: 69,
   SESSIONS: 69,
   SHELL: 69,
+  SLURM: 69,
   SUDO: 69,
   TIMEOUT: 69,
   UNPROVEN: 69,

@@ -254,6 +254,8 @@ export interface StopCommand {
 
 /** The GPUs of one vendor. */
 export interface KnownCards {
+  /** Whether a batch system has bound them: the environment of the slots selects them as it is. */
+  readonly bound?: true;
   /** Of all of them. */
   readonly vendor: "amd" | "nvidia";
   /** PCI addresses by index; empty where they are not known. */

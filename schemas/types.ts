@@ -141,6 +141,54 @@ export type Node = {
    */
   pci?: string[];
   /**
+   * What its nodes come from, where it is no single machine: `slurm`, a Slurm cluster. muster submits allocations (pilots) to it while a run has work for them. `host` is its login node then, and the keys up to `overflow_after` say what an allocation is like. See [Slurm](slurm.md).
+   */
+  engine?: "slurm";
+  /**
+   * Of a Slurm cluster: the partition of the pilots. Default: the cluster's own default.
+   */
+  partition?: string;
+  /**
+   * Of a Slurm cluster: the account that pays for the pilots. Default: the user's own default.
+   */
+  account?: string;
+  /**
+   * Of a Slurm cluster: the GPUs of one pilot, as `sbatch --gres` has them, e.g. `gpu:1` or `gpu:a100:2`. Each of them is a slot. Default: none, the pilot computes on its CPUs.
+   */
+  gres?: string;
+  /**
+   * Of a Slurm cluster: the CPUs of one pilot. Without `gres`, each of them is a slot. Default: 1.
+   */
+  cpus?: number;
+  /**
+   * Of a Slurm cluster: the memory of one pilot, e.g. `16GiB`. Default: what the cluster gives.
+   */
+  memory?: string | number;
+  /**
+   * Of a Slurm cluster: how long a pilot may run, e.g. `4h`. No chunk is started that is not expected to end before. Default: `1h`.
+   */
+  time?: string | number;
+  /**
+   * Of a Slurm cluster: how many pilots there may be at a time. Fewer are submitted where there is less work. Default: 1.
+   */
+  pilots?: number;
+  /**
+   * Of a Slurm cluster: further words for `sbatch`, e.g. `[--qos=long, --constraint=a100]`.
+   */
+  sbatch?: string[];
+  /**
+   * Of a Slurm cluster: lines of bash that run on the compute node before the agent starts; what they export is the environment of chunks, e.g. `[source ~/venv/bin/activate]`. A pilot on which one fails ends.
+   */
+  setup?: string[];
+  /**
+   * Of a Slurm cluster: `always`, or `overflow`: only while the other nodes would need longer than `overflow_after`. Default: `always`.
+   */
+  use?: "always" | "overflow";
+  /**
+   * Of a Slurm cluster with `use: overflow`: how much longer the other nodes must be expected to need. Default: `30m`.
+   */
+  overflow_after?: string | number;
+  /**
    * The command that turns the machine off and on again, with its arguments: IPMI, a smart plug, wake on LAN. It runs on this machine, in the folder of the inventory, without a shell; a word that begins with `~/` is a path in your home folder, and `{node}` and `{host}` stand for this node's name and host. Secrets belong into files that it reads, or into `heal.env_file`.
    *
    * @minItems 1
@@ -188,7 +236,14 @@ export type Node = {
   packages?: Packages;
   services?: Services;
   groups?: Groups;
-  modules?: Modules;
+  /**
+   * Kernel modules, as under `defaults`. Of a Slurm cluster: a list of the environment modules that are loaded before the agent starts, e.g. `[cuda/12.4]`.
+   */
+  modules?:
+    | {
+        [k: string]: ModuleState;
+      }
+    | string[];
   mounts?: Mounts;
   git?: Git;
   lines?: Lines;
@@ -566,24 +621,25 @@ export interface Groups {
  * Kernel modules: whether they are loaded, now and at boot, their options, and those that must never be loaded. Values that a running module must have are under `kernel`.
  */
 export interface Modules {
+  [k: string]: ModuleState;
+}
+/**
+ * The state of a kernel module.
+ */
+export interface ModuleState {
   /**
-   * The state of a kernel module.
+   * Whether it is loaded, now and at boot. `false`: it is not now.
    */
-  [k: string]: {
-    /**
-     * Whether it is loaded, now and at boot. `false`: it is not now.
-     */
-    loaded?: boolean;
-    /**
-     * Whether the kernel must not load it by itself. `false` takes it back.
-     */
-    blacklist?: boolean;
-    /**
-     * Its options in `/etc/modprobe.d`, for the next time that it is loaded.
-     */
-    options?: {
-      [k: string]: string | number | bigint | boolean;
-    };
+  loaded?: boolean;
+  /**
+   * Whether the kernel must not load it by itself. `false` takes it back.
+   */
+  blacklist?: boolean;
+  /**
+   * Its options in `/etc/modprobe.d`, for the next time that it is loaded.
+   */
+  options?: {
+    [k: string]: string | number | bigint | boolean;
   };
 }
 /**

@@ -47,6 +47,14 @@ function packedAgentFile(): string {
   return join(buildFolder(), "templates", "agent.z");
 }
 
+/**
+ * The same program, but it never starts an agent: it waits for that of an allocation, which is the batch script
+ * (fleet/slurm/batchscript.ts). A process that a step of Slurm leaves behind ends with the step.
+ */
+export function joinProgram({ args, stdin }: NodeProgram): NodeProgram {
+  return { args: [...args.slice(0, -1), "join"], stdin };
+}
+
 /** The same program, but it ends the processes of a run that its agent no longer can (executor/run/node/strays.ts). */
 export function cleanProgram({ args, stdin }: NodeProgram): NodeProgram {
   return { args: [...args.slice(0, -1), "clean"], stdin };

@@ -54,6 +54,7 @@ export class SelfScheduling implements Decider {
         this.open = true;
         break;
       case "allJoined":
+      case "moreNodesExpected":
       case "nodeDrained":
       case "slotHeld":
       case "slotBroken":

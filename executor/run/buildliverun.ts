@@ -8,9 +8,11 @@ import type { Coordinator } from "./coordinator.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import type { RunCounters } from "./record/counters.js";
 import {
+  ENDS_TOO_SOON,
   LIVE_VERSION,
   type LiveAttempt,
   type LiveNode,
+  type LivePilot,
   type LiveRun,
   type LiveSlot,
   type LiveUsage,
@@ -29,12 +31,18 @@ export interface LiveSources {
   progress: AttemptProgress;
   values: ReportedValues;
   clock: WallClock;
+  /** Those that do not work yet. */
+  pilots: readonly LivePilot[];
 }
 
 /** Returns a function that returns what the run of a coordinator does now. */
-export function createLiveSource({ scheduler, workers, counters, progress, values }: Coordinator): () => LiveRun {
+export function createLiveSource(
+  { scheduler, workers, counters, progress, values }: Coordinator,
+  pilots: { readonly waiting: readonly LivePilot[] },
+): () => LiveRun {
   const clock = new WallClock();
-  return () => buildLiveRun({ schedule: scheduler.view, workers, counters, progress, values, clock });
+  return () =>
+    buildLiveRun({ schedule: scheduler.view, workers, counters, progress, values, clock, pilots: pilots.waiting });
 }
 
 /** The attempts in flight, by slot. */
@@ -52,9 +60,11 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
   const addresses = new Map(workers.map(({ node, slotMonitor }) => [node.name, slotMonitor.addresses]));
   const slots: LiveSlot[] = [];
   const drained = new Map<string, string>();
+  const deadlines = new Map<string, number>();
   let slotCount = 0;
   for (const slot of schedule.slots()) {
     if (slot.health.drained !== undefined) drained.set(slot.node, slot.health.drained);
+    if (slot.home.deadline !== undefined) deadlines.set(slot.node, slot.home.deadline);
     if (++slotCount <= MAX_LIVE_SLOTS) {
       const pci = addresses.get(slot.node)?.get(slot.slot);
       slots.push({ ...describeSlot(slot, load.bySlot.get(slot.key), sources), ...(pci === undefined ? {} : { pci }) });
@@ -68,6 +78,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
   const used = new Map(usage?.nodes.map((one) => [one.node, one]));
   const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => ({
     ...describeNode(worker, counters, load.byNode, drained),
+    ...describeDeadline(deadlines.get(worker.node.name), clock),
     ...describeUsage(used.get(worker.node.name)),
   }));
   const omitted = { nodes: workers.length - nodes.length, slots: slotCount - slots.length };
@@ -99,6 +110,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     ...describeUsage(usage),
     nodes,
     slots,
+    ...(sources.pilots.length === 0 ? {} : { pilots: sources.pilots.slice(0, MAX_LIVE_NODES) }),
     ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),
   };
 }
@@ -152,12 +164,13 @@ function describeSlot(state: SlotState, load: SlotLoad | undefined, sources: Liv
 }
 
 /** Returns why a slot gets no work; undefined = it may get some. */
-function findReason({ broken, health, holder, isMemoryShort, home }: SlotState): string | undefined {
+function findReason({ broken, health, holder, isMemoryShort, home, endsTooSoon }: SlotState): string | undefined {
   if (!isConnected(home)) return "its node is not connected";
   if (holder !== undefined) return `waits for ${holder}`;
   if (isMemoryShort) return "waits for memory";
   const drained = health.drained && `its node is ${health.drained}`;
-  return broken ?? drained ?? health.sick?.reason ?? health.quarantine?.reason;
+  const ending = endsTooSoon ? ENDS_TOO_SOON : undefined;
+  return broken ?? drained ?? health.sick?.reason ?? health.quarantine?.reason ?? ending;
 }
 
 function describeAttempt(inFlight: InFlightAttempt, { schedule, progress, values, clock }: LiveSources): LiveAttempt {
@@ -208,6 +221,10 @@ function describeNode(
     units: `${units}`,
     failedAttempts,
   };
+}
+
+function describeDeadline(deadline: number | undefined, clock: WallClock): { until?: string } {
+  return deadline === undefined ? {} : { until: clock.toIso(deadline) };
 }
 
 function describeUsage(usage: GpuUsage | undefined): { usage?: LiveUsage } {

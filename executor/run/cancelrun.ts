@@ -1,9 +1,12 @@
 import { basename } from "node:path";
 import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
+import type { Cluster } from "../../fleet/slurm/cluster.js";
 import { recordRunEnd } from "./cleanleftovers.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { AttemptKeeper } from "./node/heldresults.js";
+import { cancelPilots } from "./pilots/cancelpilots.js";
+import { createLeftPilot, isLeftPilot } from "./pilots/leftpilot.js";
 import { countQueue } from "./queue/queuecounts.js";
 import type { JournalEntry } from "./record/journalentry.js";
 import type { Leftover } from "./record/leftovers.js";
@@ -11,7 +14,7 @@ import { removeLiveRun } from "./record/liverun.js";
 import { RunReplay, replayRun } from "./record/replay.js";
 import { takeOverRunLock } from "./record/runlock.js";
 import { countInSummary } from "./record/runsummary.js";
-import { createStopContext } from "./runcontext.js";
+import { createStopContext, type RunContext } from "./runcontext.js";
 import { UncollectedResults } from "./uncollectedresults.js";
 
 /** The result of cancelling a run; a complete run stays complete, and one that has not begun stays new. */
@@ -44,6 +47,8 @@ export type CancelEvent =
 export interface CancelOptions {
   /** Finds the selected ones of these nodes in an inventory (a value of `-i`). `node`: undefined where it has no node of that name. */
   findNodes(inventory: string, names: Iterable<string>): { name: string; node: Node | undefined }[];
+  /** Finds a cluster in an inventory (a value of `-i`); undefined where it has none of that name. */
+  findCluster(inventory: string, name: string): Cluster | undefined;
   /** Returns the inventory (a value of `-i`) that the run used. */
   findInventory(inventory: string): Inventory;
   onEvent(event: CancelEvent): void;
@@ -61,12 +66,25 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
     const { header: run, committedChunks: before, isComplete: complete } = replay;
     if (run === undefined && replay.lastOpen === undefined) return describeNewRun(path);
     const uncollected = new UncollectedResults(path, journal, replay, options);
-    const stopped = await cleanAllNodes(replay, options, uncollected);
+    const context = createStopContext(replay.header?.name ?? "", replay.ids, replay.nonces);
+    const [machines, pilots] = await Promise.all([
+      cleanAllNodes(replay, context, options, uncollected),
+      cancelPilots([...replay.pilots], context, journal, options.findCluster, uncollected),
+    ]);
+    for (const { inventory: _, ...result } of pilots) options.onEvent({ type: "nodeCleaned", result });
+    const stopped = [...machines, ...pilots];
     const { committedChunks: collected, committedUnits, failure } = await uncollected.close();
     const chunks = before + collected;
     const earlier = replay.leftovers;
     const end = complete ? replay.closeEntry! : ({ state: "cancelled" } as const);
-    if (!complete || earlier.length > 0) await recordRunEnd(path, journal, end, remainingLeftovers(earlier, stopped));
+    const left = [
+      ...remainingLeftovers(
+        earlier.filter((one) => !isLeftPilot(one)),
+        machines,
+      ),
+      ...listLeftPilots(pilots),
+    ];
+    if (!complete || earlier.length + pilots.length > 0) await recordRunEnd(path, journal, end, left);
     if (collected > 0) countInSummary(path, chunks, replay.committedUnits.size() + committedUnits);
     removeLiveRun(path);
     const dropped = countUncommitted(path, uncollected.chunks);
@@ -108,10 +126,10 @@ type CancelledNode = NodeCleanResult & { inventory: string };
 /** Removes the run in parallel from all nodes that could ever get work of it. */
 async function cleanAllNodes(
   replay: RunReplay,
+  context: RunContext,
   options: CancelOptions,
   keeper: AttemptKeeper,
 ): Promise<CancelledNode[]> {
-  const context = createStopContext(replay.header?.name ?? "", replay.ids, replay.nonces);
   const stop = async (inventory: string, name: string, node: Node | undefined) => {
     const result = node === undefined ? createMissingNodeResult(name) : await cleanNode(node, context, keeper);
     options.onEvent({ type: "nodeCleaned", result });
@@ -130,6 +148,13 @@ function remainingLeftovers(earlier: Leftover[], stopped: CancelledNode[]): Left
     if (one === undefined) return [leftover];
     return one.state === "failed" ? [{ ...leftover, reason: one.reason }] : [];
   });
+}
+
+/** Returns the pilots that may still exist, with the reason. */
+function listLeftPilots(pilots: CancelledNode[]): Leftover[] {
+  return pilots.flatMap((one): Leftover[] =>
+    one.state === "failed" ? [createLeftPilot(one.node, one.inventory, one.reason)] : [],
+  );
 }
 
 /** Counts those of `chunks` that the journal does not have as committed: a node keeps a result until its acknowledgement arrives. */

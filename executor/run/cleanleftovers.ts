@@ -4,6 +4,7 @@ import type { Job } from "../job/job.js";
 import { cleanNode, type NodeCleanResult } from "./node/cleannode.js";
 import type { NodeWorker } from "./node/nodeworker.js";
 import { isReachable } from "./node/reconnectpolicy.js";
+import { isLeftPilot } from "./pilots/leftpilot.js";
 import type { Journal } from "./record/journal.js";
 import type { CloseEntry } from "./record/journalentry.js";
 import { isSameNode, type Leftover } from "./record/leftovers.js";
@@ -45,7 +46,7 @@ export function createCleanupContext(
 ): CleanupContext {
   const run = createStopContext(job.name, [...formerIds, id], isComplete ? replay.nonces : nonces);
   return {
-    earlierLeftovers: replay.leftovers,
+    earlierLeftovers: replay.leftovers.filter((one) => !isLeftPilot(one)),
     nodes,
     inventory,
     run,
@@ -65,19 +66,20 @@ export async function cleanAfterRun(workers: NodeWorker[], end: RunEnd, context:
   return [...leftovers.filter((one) => !cleanable.includes(one)), ...remaining];
 }
 
-/** Cleans the nodes of a completed run and records the result. Returns the nodes that may still hold something. */
+/** Cleans the nodes of a completed run and records the result. `leftPilots`: those of its pilots that may still exist. Returns the nodes that may still hold something. */
 export async function cleanCompletedRun(
   { path, journal, replay }: RunDirectory,
   context: CleanupContext,
+  leftPilots: readonly Leftover[],
 ): Promise<Leftover[]> {
   const { earlierLeftovers: earlier, nodes, onCleaned } = context;
-  if (earlier.length === 0) return [];
+  if (replay.leftovers.length === 0) return [];
   const names = earlier.filter((one) => nodes.some((node) => isSameNode(one, node))).map(({ node }) => node);
   if (names.length > 0)
     onCleaned(
       `cleaning ${names.join(", ")}, which may still hold work of this run (for at most ${CLEAN_NODE_TIMEOUT_SECONDS} s)`,
     );
-  const leftovers = await cleanLeftovers(earlier, context);
+  const leftovers = [...(await cleanLeftovers(earlier, context)), ...leftPilots];
   await recordRunEnd(path, journal, replay.closeEntry!, leftovers);
   return leftovers;
 }
@@ -119,7 +121,7 @@ function listLeftovers(workers: NodeWorker[], { earlierLeftovers, inventory }: C
   return [
     ...earlierLeftovers.filter((one) => workers.every(({ node }) => !isSameNode(one, node))),
     ...workers
-      .filter(({ cleanup }) => cleanup.mayHaveLeftovers)
+      .filter(({ cleanup, node }) => cleanup.mayHaveLeftovers && node.allocation === undefined)
       .map(({ node, cleanup: { reason } }) => ({ node: node.name, inventory, address: formatAddress(node), reason })),
   ];
 }

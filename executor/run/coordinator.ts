@@ -1,9 +1,10 @@
+import type { Node } from "../../fleet/node.js";
 import type { Event, Instruction } from "../schedule/events.js";
 import type { LearnedRates } from "../schedule/rates/rates.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import { expectNodes } from "../schedule/slots/expectednodes.js";
 import { decodeSplit } from "./agent/protocol.js";
-import type { SlotDemand } from "./ask/askwant.js";
+import type { TaskDemand } from "./ask/askwant.js";
 import { AttemptEndings } from "./attemptendings.js";
 import { AttemptProgress } from "./attemptprogress.js";
 import { ChunkEvents } from "./chunkevents.js";
@@ -49,6 +50,8 @@ export class Coordinator {
   private readonly wakeUpTimer = new WakeUpTimer(() => this.event({ type: "tick" }));
   private ended: RunEnd | undefined;
   private isJoining = true;
+  private expectsMoreNodes = false;
+  private readonly createWorker: (node: Node) => NodeWorker;
   private resolveEnd: (ended: RunEnd) => void = () => {};
 
   constructor({ job, nodes, directory, run, observer, learnedRates, rechecks }: CoordinatorOptions) {
@@ -64,7 +67,8 @@ export class Coordinator {
     const expected = expectNodes(job, likely, learnedRates);
     const { settledUnits: done, committedChunks: count } = replay;
     this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, rechecks.pending, count);
-    this.workers = nodes.map((node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this)));
+    this.createWorker = (node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this));
+    this.workers = nodes.map(this.createWorker);
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);
     markEarlierLeftovers(this.workers, replay.leftovers);
     const { workersByName, counters, reports, scheduler } = this;
@@ -75,8 +79,11 @@ export class Coordinator {
     this.endings = new AttemptEndings({ ...parts, handleEvent, perform, end });
   }
 
-  /** Runs the job until it ends or `stop` fires. The journal and all results are on disk when it resolves; call `leave` then. */
-  async work(stop: AbortSignal, stopEnd: RunEnd = { state: "interrupted" }): Promise<RunEnd> {
+  /**
+   * Runs the job until it ends or `stop` fires. `resumed`: settles when further nodes that may hold work of an earlier session have joined.
+   * The journal and all results are on disk when it resolves; call `leave` then.
+   */
+  async work(stop: AbortSignal, stopEnd: RunEnd = { state: "interrupted" }, resumed?: Promise<void>): Promise<RunEnd> {
     const ended = new Promise<RunEnd>((resolve) => {
       this.resolveEnd = resolve;
     });
@@ -85,7 +92,7 @@ export class Coordinator {
     if (stop.aborted) interrupt();
     for (const chunk of this.directory.replay.stopRequests) this.event({ type: "stopRequested", chunk });
     const joining = joinNodes(this.workers);
-    void joining.holders.then(() => this.event({ type: "dispatchOpened" }));
+    void Promise.all([joining.holders, resumed]).then(() => this.event({ type: "dispatchOpened" }));
     void joining.all.then(() => {
       this.isJoining = false;
       this.event({ type: "allJoined" });
@@ -111,10 +118,32 @@ export class Coordinator {
   }
 
   /** How many slots may get work, and how many chunks have neither a result nor failed. */
-  get demand(): SlotDemand {
+  get demand(): TaskDemand {
     const { job, units, failedUnits } = this.counters;
     const openTasks = Math.max(0, Number(job.units - units - failedUnits));
     return { usableSlots: this.scheduler.view.usableSlots, openTasks };
+  }
+
+  /** Has a node join that was not known when the run began. `deadline`: when it leaves, in monotonic seconds. */
+  addNode(node: Node, deadline: number): void {
+    if (this.ended !== undefined || this.workersByName.has(node.name)) return;
+    const worker = this.createWorker(node);
+    worker.deadline = deadline;
+    this.workers.push(worker);
+    this.workersByName.set(node.name, worker);
+    void worker.join();
+  }
+
+  workerOf(node: string): NodeWorker | undefined {
+    return this.workersByName.get(node);
+  }
+
+  /** Notes whether nodes that are not known yet may join: the run waits for them. */
+  expectMoreNodes(expected: boolean): void {
+    this.expectsMoreNodes = expected;
+    if (this.ended !== undefined) return;
+    this.event({ type: "moreNodesExpected", expected });
+    this.endIfStranded();
   }
 
   /** Passes an event to the scheduler. */
@@ -210,7 +239,8 @@ export class Coordinator {
 
   /** Ends the run where no node is usable, and none is expected to be within its grace period. */
   endIfStranded(): void {
-    if (!this.isJoining && this.workers.every((worker) => worker.isHopeless)) this.end(findStrandedEnd(this.workers));
+    if (!this.isJoining && !this.expectsMoreNodes && this.workers.every((worker) => worker.isHopeless))
+      this.end(findStrandedEnd(this.workers));
   }
 
   /** Ends the run, unless it has ended or `ended` is undefined. */

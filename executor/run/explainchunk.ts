@@ -58,7 +58,9 @@ export async function explainChunk(
   const state = isCanceled ? "canceled" : isStopped ? "stopped" : judgeState(status, attempts, failure);
   const isOpen = status.live !== undefined && (state === "running" || state === "waiting");
   const nodes = inventory?.nodes ?? [];
-  const facts = { job, chunk: { id, gpu: chunk?.gpu }, nodes, isSelected: matchesAnyPattern, attempts };
+  const size = isRange && units !== undefined ? { units: Number(units[1] - units[0]) } : {};
+  const judged = { id, gpu: chunk?.gpu, expectedSeconds: chunk?.expectedSeconds, ...size };
+  const facts = { job, chunk: judged, nodes, isSelected: matchesAnyPattern, attempts, nowMs: Date.now() };
   return {
     run: status.name,
     chunk: id,
@@ -111,7 +113,7 @@ function findChunk(
   job: Job | undefined,
   isRange: boolean,
   attempts: readonly ChunkAttempt[],
-): Pick<Chunk, "id" | "gpu"> | undefined {
+): Pick<Chunk, "id" | "gpu" | "expectedSeconds"> | undefined {
   const last = attempts.at(-1);
   const units = isRange && /^\d{1,400}$/.test(word) ? oneUnit(BigInt(word)) : job?.unitsOf(word);
   const isInJob =
@@ -120,7 +122,7 @@ function findChunk(
     units[0] >= job.first &&
     units[1] <= job.first + (job.queue?.accepted ?? job.units);
   const chunk = isInJob ? job.chunk(...units) : undefined;
-  return last === undefined ? chunk : { id: last.chunk, gpu: chunk?.gpu };
+  return last === undefined ? chunk : { id: last.chunk, gpu: chunk?.gpu, expectedSeconds: chunk?.expectedSeconds };
 }
 
 function oneUnit(unit: bigint): [bigint, bigint] {

@@ -6,6 +6,7 @@ import type { RunPlan } from "../schedule/plan/planjob.js";
 import { type CleanupContext, cleanAfterRun } from "./cleanleftovers.js";
 import type { Coordinator } from "./coordinator.js";
 import { failpoint } from "./failpoint.js";
+import type { PilotWatch } from "./pilots/pilotwatch.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { replaceSources } from "./record/editedinputs.js";
 import type { Leftover } from "./record/leftovers.js";
@@ -23,6 +24,7 @@ export interface FinishRunOptions {
   job: Job;
   directory: RunDirectory;
   coordinator: Coordinator;
+  pilots: PilotWatch;
   leftOut: ExcludedNode[];
   cleaning: CleanupContext;
   plan: () => RunPlan | undefined;
@@ -33,11 +35,14 @@ export interface FinishRunOptions {
  * the plan is computed meanwhile. Returns the summary; a disk error changes its state to "broken". Rejects only for bugs.
  */
 export async function finishRun(
-  { job, directory, coordinator, leftOut, cleaning, plan }: FinishRunOptions,
+  { job, directory, coordinator, pilots, leftOut, cleaning, plan }: FinishRunOptions,
   end: RunEnd,
 ): Promise<RunSummary> {
   const [cleaned, sorted, planned] = await Promise.allSettled([
-    coordinator.leave(end).then(() => cleanAfterRun(coordinator.workers, end, cleaning)),
+    coordinator.leave(end).then(async () => {
+      const left = await pilots.finish(end, [...directory.formerIds, directory.id], directory.journal);
+      return [...(await cleanAfterRun(coordinator.workers, end, cleaning)), ...left];
+    }),
     sortResults(job, directory, end),
     turn().then(plan),
   ]);

@@ -85,7 +85,8 @@ export class HealWatch {
   private async lookAndAct(healing: RunHealing): Promise<void> {
     const nowMs = Date.now();
     const { inventory, settings } = healing;
-    const looks = this.coordinator.workers.map((worker) => lookAtWorker(worker, this.findAbsence(worker, nowMs)));
+    const machines = this.coordinator.workers.filter(({ node }) => node.allocation === undefined);
+    const looks = machines.map((worker) => lookAtWorker(worker, this.findAbsence(worker, nowMs)));
     const drains = readDrains(drainsFilePath(inventory), nowMs);
     const isUneventful = looks.every(
       ({ node, condition }) => condition.kind === "well" && !drains.get(node.name)?.healing,

@@ -1,9 +1,10 @@
 import { describeDrain } from "../../fleet/drains.js";
 import type { Node } from "../../fleet/node.js";
+import { formatDuration } from "../../schemas/numbertext.js";
 import type { Chunk, Job } from "../job/job.js";
 import { findNodeRefusal, findPinRefusal } from "../schedule/slots/nodeslots.js";
 import type { ChunkAttempt } from "./record/chunkattempts.js";
-import type { LiveNode, LiveRun, LiveSlot } from "./record/liverun.js";
+import { ENDS_TOO_SOON, type LiveNode, type LiveRun, type LiveSlot } from "./record/liverun.js";
 
 /** A slot, or a whole node (without `slot`), and every rule that keeps a chunk from it; no reasons = it may have the chunk. */
 export interface JudgedSlot {
@@ -17,17 +18,22 @@ export interface JudgedSlot {
   reasons: string[];
 }
 
+/** What the rules need of a chunk. `expectedSeconds`: as the job says; `units`: of a range. */
+export type JudgedChunk = Pick<Chunk, "id" | "gpu" | "expectedSeconds"> & { readonly units?: number };
+
 /** What the rules are applied to. */
 export interface PlacementFacts {
   /** undefined = it cannot be loaded; rules that need it are left out. */
   job: Pick<Job, "needs"> | undefined;
-  chunk: Pick<Chunk, "id" | "gpu">;
+  chunk: JudgedChunk;
   /** Of the inventory, with the drains of now. */
   nodes: readonly Node[];
   isSelected: (node: Node, patterns: readonly string[]) => boolean;
   live: LiveRun;
   /** At this chunk. */
   attempts: readonly ChunkAttempt[];
+  /** The time of day. */
+  nowMs: number;
 }
 
 /** Judges every slot of a run for a chunk, and every node that has none. */
@@ -47,15 +53,16 @@ function judgeNode(live: LiveNode, facts: PlacementFacts): JudgedSlot[] {
   const shared = [explainState(live), explainDrain(live, node), explainLimit(live, node)];
   const reasons = shared.filter((reason) => reason !== undefined);
   if (slots.length === 0) return [{ node: live.node, reasons: reasons.length > 0 ? reasons : ["it has no slot yet"] }];
-  return slots.map((slot) => judgeSlot(slot, reasons, facts));
+  return slots.map((slot) => judgeSlot(slot, live, reasons, facts));
 }
 
-function judgeSlot(live: LiveSlot, shared: readonly string[], facts: PlacementFacts): JudgedSlot {
+function judgeSlot(live: LiveSlot, home: LiveNode, shared: readonly string[], facts: PlacementFacts): JudgedSlot {
   const { node, slot, gpu, rate, running } = live;
   const reasons = [
     ...shared,
     findPinRefusal(facts.chunk, live),
     explainUnusable(live),
+    explainDeadline(live, home, facts),
     running === undefined || running.chunk === facts.chunk.id ? undefined : "it runs another chunk",
     explainFailures(live, facts.attempts),
   ].filter((reason) => reason !== undefined);
@@ -92,8 +99,25 @@ function explainLimit({ running }: LiveNode, node: Node | undefined): string | u
 
 /** What the coordinator says of a slot. That its node is away or drained was said already. */
 function explainUnusable({ reason }: LiveSlot): string | undefined {
-  if (reason === undefined || /^its node is (not connected|drained)/.test(reason)) return undefined;
+  if (reason === undefined || reason === ENDS_TOO_SOON || /^its node is (not connected|drained)/.test(reason))
+    return undefined;
   return reason.startsWith("waits for") ? `it ${reason}` : `it is out of use: ${reason}`;
+}
+
+/** Nothing starts that would not end before its node does. A chunk that runs there already was started in time. */
+function explainDeadline(
+  { reason, rate, running }: LiveSlot,
+  { until }: LiveNode,
+  { chunk, nowMs }: PlacementFacts,
+): string | undefined {
+  if (until === undefined || running?.chunk === chunk.id) return undefined;
+  const seconds = Math.max(0, Math.floor((Date.parse(until) - nowMs) / 1000));
+  const byRate = chunk.units === undefined || rate === undefined ? undefined : chunk.units / rate;
+  const expected = chunk.expectedSeconds ?? byRate;
+  const end = `its node ends in ${formatDuration(seconds)}, before`;
+  if (expected !== undefined && expected > seconds)
+    return `${end} the chunk would (expected ${formatDuration(expected)})`;
+  return reason === ENDS_TOO_SOON ? `${end} another chunk would` : undefined;
 }
 
 /** A chunk that has failed goes elsewhere while another slot can have it. */

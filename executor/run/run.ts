@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
 import { drainsFilePath, readDrains } from "../../fleet/drains.js";
 import { formatAddress, type Node } from "../../fleet/node.js";
+import type { Cluster } from "../../fleet/slurm/cluster.js";
 import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
@@ -18,6 +19,10 @@ import { finishRun, publishedIn } from "./finishrun.js";
 import { HealWatch } from "./healwatch.js";
 import { SharedPacks } from "./node/sharedpacks.js";
 import { SyntaxCheck } from "./node/syntaxcheck.js";
+import { endOpenPilots } from "./pilots/endopenpilots.js";
+import { PilotRecords } from "./pilots/pilotrecords.js";
+import { PilotWatch } from "./pilots/pilotwatch.js";
+import { selectUsedClusters } from "./pilots/usedcluster.js";
 import { PreemptedChunks } from "./preemptedchunks.js";
 import { QueueWatch } from "./queue/queuewatch.js";
 import { RunCounters } from "./record/counters.js";
@@ -26,6 +31,7 @@ import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
 import { HashMemory } from "./record/hashmemory.js";
 import { KeptStates } from "./record/keptstates.js";
+import type { Leftover } from "./record/leftovers.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
@@ -48,6 +54,8 @@ export interface RunOptions {
   stopSignal: AbortSignal;
   /** How the run ends then. Default: it is interrupted, and the agents keep running. */
   stopEnd?: RunEnd;
+  /** The clusters that may give it further nodes; undefined = none. */
+  clusters?: readonly Cluster[];
   /** Whether names, tags and globs select a node. */
   isSelected: (node: Node, patterns: readonly string[]) => boolean;
   observer: RunObserver;
@@ -94,6 +102,8 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   let asker: Asker | undefined;
   let drains: DrainWatch | undefined;
   let healing: HealWatch | undefined;
+  let pilots: PilotWatch | undefined;
+  const dialer = new Dialer();
   try {
     const newer = options.out === undefined && !options.fresh ? findFreshRun(directory.path) : undefined;
     if (newer !== undefined) options.observer.notice(describeFreshRun(newer));
@@ -101,13 +111,15 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const cleaning = createCleanupContext(job, directory, nodes, options);
     if (directory.isComplete) {
       removeLiveRun(directory.path); // of a coordinator that was killed at its end
-      const leftovers = await cleanCompletedRun(directory, cleaning);
+      const leftPilots = await endEarlierPilots(directory, options, dialer);
+      const leftovers = await cleanCompletedRun(directory, cleaning, leftPilots);
       const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
         state: "complete",
       });
       return { summary: { ...summary, ...publishedIn(directory), leftovers }, wasComplete: true };
     }
-    if (able.length === 0) throw createExclusionError(nodes, leftOut, stagedBytes);
+    const clusters = selectUsedClusters(options.clusters ?? [], job.needs, options.isSelected, dialer, leftOut);
+    if (able.length + clusters.length === 0) throw createExclusionError(nodes, leftOut, stagedBytes);
     const run = {
       id: directory.id,
       name: job.name,
@@ -134,7 +146,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       verifyNode: options.verifyNode,
       ...(isUnproven(directory) ? { syntaxCheck: new SyntaxCheck(job) } : {}),
       packs: new SharedPacks(),
-      dialer: new Dialer(),
+      dialer,
     };
     const { observer } = options;
     const ratesFile = new RatesFile(options.ratesFile, job.work, (message) => observer.notice(message));
@@ -144,7 +156,13 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     const [names, addresses] = [able.map((node) => node.name), able.map(formatAddress)];
     directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
     await directory.journal.flush();
-    live = new LiveFile(directory.path, createLiveSource(coordinator));
+    const runIds = [...directory.formerIds, directory.id];
+    const records = new PilotRecords(directory.journal, options.inventory);
+    pilots = new PilotWatch(clusters, coordinator, runIds, records, options.inventory, observer, (node, error) => {
+      observer.notice(`${error.message}. ${error.next ?? ""}`);
+      leftOut.push({ node, reason: error.reason });
+    });
+    live = new LiveFile(directory.path, createLiveSource(coordinator, pilots));
     observer.runStarted(live, directory.path, leftOut);
     if (directory.queue !== undefined) {
       const { follower, changes } = directory.queue;
@@ -160,9 +178,9 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     drains.start();
     healing = new HealWatch(options.healing, coordinator, run, observer);
     healing.start();
-    const end = await ratesFile.saveDuring(coordinator.work(options.stopSignal, options.stopEnd), () =>
-      coordinator.learned(),
-    );
+    const working = coordinator.work(options.stopSignal, options.stopEnd, pilots.start(directory.replay.pilots));
+    const end = await ratesFile.saveDuring(working, () => coordinator.learned());
+    await pilots.stop();
     queue?.stop();
     drains.stop();
     await asker?.stop(end.state === "complete" || end.state === "partial");
@@ -171,7 +189,7 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     // How long a queue takes depends on when its tasks arrive.
     const plan = () =>
       job.queue === undefined ? planJob(job, able, options.isSelected, learnedRates, committedUnits) : undefined;
-    const summary = await finishRun({ job, directory, coordinator, leftOut, cleaning, plan }, end);
+    const summary = await finishRun({ job, directory, coordinator, pilots, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
     throw explainDiskError(directory.path, error, directory.results.path);
@@ -180,9 +198,25 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await asker?.stop(false);
     drains?.stop();
     await healing?.stop();
+    await pilots?.stop();
+    await dialer.closeEngines();
     live?.close();
     directory.close();
   }
+}
+
+/** Ends the pilots that an earlier session of a complete run could not. Returns those that may still exist. */
+async function endEarlierPilots(
+  { replay, journal, formerIds, id }: RunDirectory,
+  { clusters }: RunOptions,
+  dialer: Dialer,
+): Promise<Leftover[]> {
+  const find = (_: string, name: string) => {
+    const cluster = clusters?.find((one) => one.name === name);
+    return cluster && dialer.engineOf(cluster);
+  };
+  const ends = await endOpenPilots(replay.pilots, [...formerIds, id], journal, find);
+  return ends.flatMap(({ leftovers }) => leftovers);
 }
 
 /** Returns the file that a value of `-i` names; undefined for this machine alone. */

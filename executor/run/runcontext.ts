@@ -1,6 +1,6 @@
 import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
-import { agentProgram, type NodeProgram } from "../../templates/nodeprograms.js";
+import { agentProgram, joinProgram, type NodeProgram } from "../../templates/nodeprograms.js";
 import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
@@ -82,5 +82,10 @@ export function createStopContext(name: string, ids: readonly string[], nonces: 
 
 /** Returns the folder of a run on a node, relative to "~" where the workdir is. Two nodes on one machine have a folder each. */
 export function runFolderOn(id: string, node: Node): string {
-  return `${node.workdir}/runs/${id}@${node.name}`;
+  return `${node.workdir}/runs/${id}@${node.name.replace("/", "-")}`;
+}
+
+/** Returns the program that attaches to the agent of a run on a node. */
+export function attachProgram(agent: NodeProgram, { allocation }: Node): NodeProgram {
+  return allocation === undefined ? agent : joinProgram(agent);
 }

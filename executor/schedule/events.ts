@@ -87,7 +87,7 @@ export interface HaltReason {
 export type Event = Readonly<
   /**
    * A node is attached, for the first time or again. `agentDied`: its previous agent died, and the node has not rebooted
-   * since.
+   * since. `deadline`: when its attempts are stopped and it leaves, in seconds of the scheduler's clock; undefined = never.
    */
   | {
       type: "nodeJoined";
@@ -96,6 +96,7 @@ export type Event = Readonly<
       limit: number;
       held: readonly RemoteAttempt[];
       agentDied?: boolean;
+      deadline?: number;
     }
   /** The connection dropped: the node gets no new chunks, and keeps those that it has. */
   | { type: "nodeDisconnected"; node: string }
@@ -159,6 +160,8 @@ export type Event = Readonly<
   | { type: "dispatchOpened" }
   /** Every node has joined or failed to: a chunk that fits none of them is given up. */
   | { type: "allJoined" }
+  /** Whether nodes that are not known yet may join (such as allocations that wait): while they may, a chunk that fits no slot waits for them. */
+  | { type: "moreNodesExpected"; expected: boolean }
   | { type: "tick" }
 >;
 
@@ -187,7 +190,7 @@ export type Instruction = Readonly<
   | { do: "release"; node: string; slot: number }
   /** Work is left, none is in flight, and no slot can take any now; a reason for each group of slots. */
   | { do: "stuck"; reasons: readonly string[] }
-  /** An attempt was lost because its agent died; it uses up a try of its chunk. */
+  /** An attempt was lost because its agent died, or ran as long as nodes last; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
   /** A task of the queue is canceled: it will have no result. */

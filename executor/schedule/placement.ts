@@ -10,16 +10,35 @@ import type { PendingChunk } from "./queue/pendingchunk.js";
 import type { RetryQueue } from "./queue/retryqueue.js";
 import type { CostModel } from "./rates/costmodel.js";
 import type { Rates } from "./rates/rates.js";
+import type { Deadlines } from "./slots/deadlines.js";
+import type { EndingSlots } from "./slots/endingslots.js";
 import type { Pool } from "./slots/pool.js";
 import { shouldAvoid } from "./slots/quarantine.js";
 import { SlotGroups, widthOf } from "./slots/slotgroups.js";
 import { isShortOfMemory, type SlotState } from "./slots/slotstate.js";
+
+/** The state of a run that decides where chunks go. */
+export interface PlacementParts {
+  pool: Pool;
+  source: ChunkSource;
+  retryQueue: RetryQueue;
+  attempts: InFlightAttempts;
+  costs: CostModel;
+  rates: Rates;
+  deadlines: Deadlines;
+  endingSlots: EndingSlots;
+}
 
 /**
  * Chooses the next chunk and its slot: pending chunks before new ones, each to the best free slot that suits it. While no chunk has
  * succeeded, new ones come first: they tell whether a chunk that failed is itself at fault, or the program.
  */
 export class Placement {
+  private readonly pool: Pool;
+  private readonly source: ChunkSource;
+  private readonly retryQueue: RetryQueue;
+  private readonly deadlines: Deadlines;
+  private readonly endingSlots: EndingSlots;
   private readonly groups: SlotGroups;
   private readonly reservations: Reservations;
   private readonly groupReservation: GroupReservation;
@@ -27,22 +46,22 @@ export class Placement {
 
   constructor(
     private readonly job: Job,
-    private readonly pool: Pool,
-    private readonly source: ChunkSource,
-    private readonly retryQueue: RetryQueue,
-    attempts: InFlightAttempts,
-    costs: CostModel,
-    rates: Rates,
+    { pool, source, retryQueue, attempts, costs, rates, deadlines, endingSlots }: PlacementParts,
   ) {
+    this.pool = pool;
+    this.source = source;
+    this.retryQueue = retryQueue;
+    this.deadlines = deadlines;
+    this.endingSlots = endingSlots;
     this.groups = new SlotGroups(pool);
-    this.reservations = new Reservations(pool, source, retryQueue, attempts);
-    this.groupReservation = new GroupReservation(job, pool, retryQueue, attempts, costs, rates);
-    this.backfill = new Backfill(job, source, retryQueue, this.groupReservation, costs, rates);
+    this.reservations = new Reservations(pool, source, retryQueue, attempts, deadlines);
+    this.groupReservation = new GroupReservation(job, pool, retryQueue, attempts, costs, rates, deadlines);
+    this.backfill = new Backfill(job, source, retryQueue, this.groupReservation, deadlines.bound);
   }
 
   /** Reserves nodes for chunks that must run there alone. */
-  reserveNodes(): Instruction[] {
-    return this.reservations.update();
+  reserveNodes(now: number): Instruction[] {
+    return this.reservations.update(now);
   }
 
   /** Holds slots for a chunk that needs several. */
@@ -51,63 +70,97 @@ export class Placement {
   }
 
   next(now: number): PlacedChunk | undefined {
-    const reserved = this.placeExclusive() ?? this.placeHeld();
-    if (reserved !== undefined) return reserved;
-    if (this.pool.isTrial) return this.placeNew(now) ?? this.placePending();
-    return this.placePending() ?? this.placeNew(now) ?? this.backfill.find(now);
+    const placed = this.findNext(now);
+    if (placed === undefined) this.endingSlots.closeRefused(now);
+    return placed;
   }
 
   /** Returns a chunk that has failed before, if one is due and suits a free slot. */
-  nextRetry(): PlacedChunk | undefined {
-    return this.placeHeld() ?? this.placePending();
+  nextRetry(now: number): PlacedChunk | undefined {
+    return this.placeHeld(now) ?? this.placePending(now);
   }
 
-  private placeExclusive(): PlacedChunk | undefined {
-    const ready = this.reservations.takeReady();
-    if (ready === undefined) return undefined;
-    this.retryQueue.take(ready.pending);
-    return { chunk: ready.pending.chunk, history: ready.pending.history, slots: ready.slots, isExclusive: true };
+  private findNext(now: number): PlacedChunk | undefined {
+    const reserved = this.placeExclusive(now) ?? this.placeHeld(now);
+    if (reserved !== undefined) return reserved;
+    if (this.pool.isTrial) return this.placeNew(now) ?? this.placePending(now);
+    return this.placePending(now) ?? this.placeNew(now) ?? this.backfill.find(now);
+  }
+
+  private placeExclusive(now: number): PlacedChunk | undefined {
+    const ready = this.reservations.takeReady(now);
+    return ready && { ...this.takeOut(ready.pending, ready.slots), isExclusive: true };
   }
 
   /** Places the chunk for which slots are held. */
-  private placeHeld(): PlacedChunk | undefined {
-    const ready = this.groupReservation.takeReady();
-    if (ready === undefined) return undefined;
-    this.retryQueue.take(ready.pending);
-    return { chunk: ready.pending.chunk, history: ready.pending.history, slots: ready.slots, isExclusive: false };
+  private placeHeld(now: number): PlacedChunk | undefined {
+    const ready = this.groupReservation.takeReady(now);
+    return ready && this.takeOut(ready.pending, ready.slots);
   }
 
-  private placePending(): PlacedChunk | undefined {
-    return this.placeWide() ?? this.placeNarrow();
+  /** Takes a chunk out of the retry queue for these slots. */
+  private takeOut(retry: PendingChunk, slots: readonly SlotState[]): PlacedChunk {
+    this.retryQueue.take(retry);
+    const { chunk, history, longestRunSeconds } = retry;
+    return { chunk, history, slots, isExclusive: false, longestRunSeconds };
+  }
+
+  private placePending(now: number): PlacedChunk | undefined {
+    return this.placeWide(now) ?? this.placeNarrow(now);
   }
 
   /** Places a waiting chunk that needs several slots: those that need the most come first, because few nodes have as many at once. */
-  private placeWide(): PlacedChunk | undefined {
+  private placeWide(now: number): PlacedChunk | undefined {
     for (const width of this.retryQueue.widths()) {
       if (this.groups.findIdle(width) === undefined) continue;
       for (const retry of this.retryQueue.listWide(width)) {
-        const hasRoom = (slot: SlotState) => !isOutOfMemory(retry, slot);
+        const fits = (slot: SlotState) => !isOutOfMemory(retry, slot) && this.endingSlots.fits(retry, slot, now);
         const slots =
-          this.groups.findIdle(width, (slot) => this.isSuitable(retry, slot)) ?? this.groups.findIdle(width, hasRoom);
-        if (slots === undefined) continue;
-        this.retryQueue.take(retry);
-        return { chunk: retry.chunk, history: retry.history, slots, isExclusive: false };
+          this.groups.findIdle(width, (slot) => this.isSuitable(retry, slot) && fits(slot)) ??
+          this.groups.findIdle(width, fits);
+        const placed = slots === undefined ? this.cutToFit(retry, now) : this.takeOut(retry, slots);
+        if (placed !== undefined) return placed;
       }
     }
     return undefined;
   }
 
-  private placeNarrow(): PlacedChunk | undefined {
+  private placeNarrow(now: number): PlacedChunk | undefined {
     for (const pin of this.retryQueue.pins()) {
       if (this.pool.freeSlots.findBest(pin, any) === undefined) continue;
       for (const retry of this.retryQueue.listDue(pin)) {
-        const slot = this.pool.freeSlots.findBest(pin, (one) => this.isSuitable(retry, one));
-        if (slot === undefined || !this.mayQueueOn(slot)) continue;
-        this.retryQueue.take(retry);
-        return { chunk: retry.chunk, history: retry.history, slots: [slot], isExclusive: false };
+        const suits = (slot: SlotState) => this.isSuitable(retry, slot) && this.endingSlots.fits(retry, slot, now);
+        const slot = this.pool.freeSlots.findBest(pin, suits);
+        const placed =
+          slot === undefined
+            ? this.cutToFit(retry, now)
+            : this.mayQueueOn(slot)
+              ? this.takeOut(retry, [slot])
+              : undefined;
+        if (placed !== undefined) return placed;
       }
     }
     return undefined;
+  }
+
+  /** Places the part of a waiting chunk of a range that fits on a slot before its node ends. The rest waits. */
+  private cutToFit(retry: PendingChunk, now: number): PlacedChunk | undefined {
+    const { deadlines, retryQueue, pool } = this;
+    const { chunk, history } = retry;
+    if (!deadlines.isUsed || !deadlines.isDivisible(chunk)) return undefined;
+    const width = widthOf(chunk);
+    const takesPart = (slot: SlotState) =>
+      slot.home.deadline !== undefined && this.isSuitable(retry, slot) && deadlines.admits(slot, now);
+    const best = width === 1 ? pool.freeSlots.findBest(chunk.gpu, takesPart) : undefined;
+    const slots = best === undefined || !this.mayQueueOn(best) ? undefined : [best];
+    const found = width === 1 ? slots : this.groups.findIdle(width, takesPart);
+    if (found === undefined) return undefined;
+    const most = Math.min(deadlines.mostUnits(found[0]!, now), Number(chunk.end - chunk.start) - deadlines.leastUnits);
+    const middle = chunk.start + BigInt(most);
+    retryQueue.take(retry);
+    const rest = this.job.chunk(middle, chunk.end);
+    retryQueue.add({ chunk: rest, history: [...history], dueAt: Number.NEGATIVE_INFINITY });
+    return { chunk: this.job.chunk(chunk.start, middle), history, slots: found, isExclusive: false };
   }
 
   private isSuitable(retry: PendingChunk, slot: SlotState): boolean {
@@ -120,23 +173,45 @@ export class Placement {
    */
   private placeNew(now: number): PlacedChunk | undefined {
     const fewest = this.job.gpuCounts?.fewest ?? 1;
+    const admits = this.deadlines.isUsed ? (slot: SlotState) => this.endingSlots.admits(slot, now) : any;
     for (;;) {
-      const first = this.findSlots(fewest, undefined);
+      const first = this.findSlots(fewest, undefined, admits);
       if (first === undefined) return undefined;
-      const units = this.source.take(first[0]!, now);
-      if (units === undefined) return undefined;
+      const [slot] = first as [SlotState];
+      const units = this.takeUnits(slot, now);
+      if (units === undefined) {
+        if (slot.home.deadline === undefined) return undefined;
+        for (const one of first) this.endingSlots.close(one, now);
+        continue;
+      }
       const chunk = this.job.chunk(...units);
       const width = widthOf(chunk);
-      const slots = width === fewest && chunk.gpu === undefined ? first : this.findSlots(width, chunk.gpu);
+      const isForFirst = this.endingSlots.fits({ chunk }, slot, now);
+      const slots =
+        isForFirst && width === fewest && chunk.gpu === undefined
+          ? first
+          : this.findSlots(width, chunk.gpu, (one) => this.endingSlots.fits({ chunk }, one, now));
       if (slots !== undefined) return { chunk, history: [], slots, isExclusive: false };
       this.retryQueue.add({ chunk, history: [], dueAt: Number.NEGATIVE_INFINITY });
-      if (width > 1 && first[0]!.load > 0) return undefined;
+      if (width > 1 && slot.load > 0) return undefined;
+      if (!isForFirst) for (const one of first) this.endingSlots.close(one, now);
     }
   }
 
-  private findSlots(width: number, pin: number | undefined): SlotState[] | undefined {
-    if (width > 1) return this.groups.findIdle(width);
-    const slot = this.pool.freeSlots.findBest(pin, any);
+  /** Takes units that fit on a slot; or any, if there are none and the slot is the best that can be had. */
+  private takeUnits(slot: SlotState, now: number): [start: bigint, end: bigint] | undefined {
+    if (slot.home.deadline === undefined) return this.source.take(slot, now);
+    const fitting = this.source.take(slot, now, undefined, this.deadlines.mostCost(slot, now));
+    return fitting ?? (this.deadlines.takesAny(slot, now) ? this.source.take(slot, now) : undefined);
+  }
+
+  private findSlots(
+    width: number,
+    pin: number | undefined,
+    suits: (slot: SlotState) => boolean,
+  ): SlotState[] | undefined {
+    if (width > 1) return this.groups.findIdle(width, suits);
+    const slot = this.pool.freeSlots.findBest(pin, suits);
     return slot !== undefined && this.mayQueueOn(slot) ? [slot] : undefined;
   }
 

@@ -5,6 +5,7 @@ import { ChunkStops } from "./attempts/chunkstops.js";
 import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
 import { NodeDrains } from "./attempts/nodedrains.js";
+import { NodeEvents } from "./attempts/nodeevents.js";
 import { QueueChanges } from "./attempts/queuechanges.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
@@ -26,6 +27,8 @@ import { queueDepth } from "./rates/queuedepth.js";
 import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
 import { ResultEvents } from "./resultevents.js";
+import { Deadlines } from "./slots/deadlines.js";
+import { EndingSlots } from "./slots/endingslots.js";
 import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
@@ -43,6 +46,7 @@ export class Scheduler {
   private readonly rates = new Rates();
   private readonly costs: UnitCosts | TaskCosts;
   private readonly pool: Pool;
+  private readonly endingSlots: EndingSlots;
   private readonly chunkSizer: ChunkSizer;
   private readonly source: ChunkSource;
   private readonly retryQueue: RetryQueue;
@@ -50,12 +54,11 @@ export class Scheduler {
   private readonly placement: Placement;
   private readonly completion: Completion;
   private readonly quarantine: QuarantineTracker;
-  private readonly stragglers: StragglerPolicy;
   private readonly requeuer: Requeuer;
   private readonly recomputations: Recomputations;
   private readonly splitter: Splitter;
   private readonly results: ResultEvents;
-  private readonly reattacher: Reattacher;
+  private readonly nodeEvents: NodeEvents;
   private readonly slotReports: SlotReports;
   private readonly nodeDrains: NodeDrains;
   readonly queueChanges: QueueChanges;
@@ -64,6 +67,7 @@ export class Scheduler {
   private isOpen = false;
   private hasHalted = false;
   private haveAllJoined = false;
+  private areMoreExpected = false;
 
   /**
    * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: what the nodes that
@@ -95,24 +99,30 @@ export class Scheduler {
     this.retryQueue = new RetryQueue(job.retry.attempts);
     for (const recheck of rechecks) this.retryQueue.add(recheck);
     this.halting = new HaltPolicy(job, this.pool, this.attempts, this.retryQueue, committedChunks);
-    this.placement = new Placement(job, this.pool, this.source, this.retryQueue, this.attempts, this.costs, this.rates);
-    this.quarantine = new QuarantineTracker(this.pool, job.retry.attempts);
-    this.recomputations = new Recomputations(this.attempts);
-    const { pool, attempts, retryQueue, quarantine, rates, recomputations, source } = this;
+    const { pool, attempts, retryQueue, rates, source, costs, chunkSizer } = this;
+    const deadlines = new Deadlines(job, pool, costs, rates);
+    const endingSlots = new EndingSlots(pool, deadlines);
+    this.endingSlots = endingSlots;
+    this.placement = new Placement(job, { pool, source, retryQueue, attempts, costs, rates, deadlines, endingSlots });
+    this.quarantine = new QuarantineTracker(pool, job.retry.attempts);
+    this.recomputations = new Recomputations(attempts);
+    const { quarantine, recomputations } = this;
     this.stops = new ChunkStops(job, attempts, retryQueue, source);
-    this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations);
-    this.slotReports = new SlotReports(this.pool, this.attempts, this.requeuer);
-    this.nodeDrains = new NodeDrains(this.pool, this.attempts, this.requeuer);
-    this.queueChanges = new QueueChanges(job, this.source, retryQueue, attempts);
+    this.requeuer = new Requeuer(job, pool, attempts, retryQueue, quarantine, recomputations, deadlines);
+    this.slotReports = new SlotReports(pool, attempts, this.requeuer);
+    this.nodeDrains = new NodeDrains(pool, attempts, this.requeuer);
+    this.queueChanges = new QueueChanges(job, source, retryQueue, attempts);
     this.splitter = new Splitter(job, attempts, retryQueue, rates, recomputations);
-    const { requeuer, splitter, stops, halting } = this;
+    const { requeuer, splitter, stops, halting, nodeDrains, queueChanges } = this;
     const parts = { job, pool, attempts, retryQueue, quarantine, recomputations, splitter, stops, halting };
     this.results = new ResultEvents(parts);
-    this.reattacher = new Reattacher(job, pool, source, attempts, retryQueue, requeuer, splitter, stops);
-    this.stragglers = new StragglerPolicy(job, this.pool, this.attempts, this.rates, this.costs);
-    this.starter = new AttemptStarter(issueId, attempts, this.stragglers, recomputations, job);
-    this.completion = new Completion(job, this.pool, this.source, this.retryQueue);
-    this.view = new ScheduleView(job, this.pool, this.attempts, this.source, this.chunkSizer, this.rates, this.costs);
+    const reattacher = new Reattacher(job, pool, source, attempts, retryQueue, requeuer, splitter, stops);
+    const nodeParts = { chunkSizer, deadlines, nodeDrains, queueChanges, reattacher, requeuer };
+    this.nodeEvents = new NodeEvents({ ...parts, ...nodeParts });
+    const stragglers = new StragglerPolicy(job, pool, attempts, rates, costs, deadlines);
+    this.starter = new AttemptStarter(issueId, attempts, stragglers, recomputations, job, endingSlots);
+    this.completion = new Completion(job, pool, source, retryQueue, deadlines);
+    this.view = new ScheduleView(job, pool, attempts, source, retryQueue, chunkSizer, rates, costs);
   }
 
   handle(event: Event, now: number): Instruction[] {
@@ -120,6 +130,7 @@ export class Scheduler {
     const out = this.applyEvent(event, now);
     out.push(...this.queueChanges.review(), ...this.stops.review(this.haveAllJoined));
     for (const one of out) if (one.do === "give-up") this.recordGivenUp(one.failure);
+    this.endingSlots.review(event.type !== "tick", now);
     if (this.isOpen) this.dispatch(now, out);
     return out;
   }
@@ -164,28 +175,11 @@ export class Scheduler {
   private applyEvent(event: Event, now: number): Instruction[] {
     switch (event.type) {
       case "nodeJoined":
-        this.chunkSizer.removeExpected(event.node);
-        this.halting.recordJoin(event.node);
-        this.nodeDrains.markSlots(event.node, event.slots);
-        this.queueChanges.handleJoin(event.node);
-        return [
-          ...this.reattacher.handleJoin(event, now),
-          ...this.nodeDrains.clear(event.node),
-          ...this.stops.handleJoin(event.node),
-        ];
+      case "nodeDisconnected":
+      case "nodeLost":
+        return this.nodeEvents.handle(event, now);
       case "nodeDrained":
         return this.nodeDrains.handle(event);
-      case "nodeDisconnected":
-        this.chunkSizer.expectBack(event.node);
-        this.pool.disconnectNode(event.node, now);
-        return [];
-      case "nodeLost":
-        this.chunkSizer.removeExpected(event.node);
-        this.halting.recordLost(event.node, now);
-        this.pool.disconnectNode(event.node, now);
-        return this.attempts
-          .listOnNode(event.node)
-          .flatMap(({ attempt }) => this.requeuer.requeueLeaving(attempt.id, now));
       case "slotHeld":
       case "slotBroken":
       case "memoryPressure":
@@ -234,6 +228,9 @@ export class Scheduler {
         this.haveAllJoined = true;
         this.chunkSizer.removeAllExpected();
         return [];
+      case "moreNodesExpected":
+        this.areMoreExpected = event.expected;
+        return [];
       case "tick":
         return [];
       default:
@@ -255,7 +252,7 @@ export class Scheduler {
   private dispatch(now: number, out: Instruction[]): void {
     this.retryQueue.releaseDue(now);
     this.quarantine.releaseDue(now);
-    out.push(...this.placement.reserveNodes());
+    out.push(...this.placement.reserveNodes(now));
     if (this.halt(now, out)) return;
     this.startChunks(now, out);
     const allGiven = this.source.left === 0n && this.retryQueue.size === this.retryQueue.exclusive.size;
@@ -263,9 +260,11 @@ export class Scheduler {
     // A finished run does not wait for nodes that are still being dialled or prepared.
     const isEmpty = this.source.left === 0n && this.retryQueue.size === 0;
     const isDone = isEmpty && !this.source.isOpen && !this.stops.hasParked;
-    if (this.attempts.size === 0 && (this.haveAllJoined || isDone))
-      out.push(...this.completion.finishRun(), ...this.completion.reportStuck());
+    const mayGiveUp = this.haveAllJoined && !this.areMoreExpected;
+    if (this.attempts.size === 0 && (mayGiveUp || isDone))
+      out.push(...this.completion.finishRun(now), ...this.completion.reportStuck(now));
     const times = [this.retryQueue.nextDueAt(), this.quarantine.nextReleaseAt(), this.halting.nextDecisionAt(now)];
+    if (!isEmpty) times.push(this.endingSlots.nextReviewAt());
     const at = Math.min(...times.map((time) => time ?? Infinity));
     if (at < Infinity) out.push({ do: "wake", at });
   }
@@ -278,12 +277,13 @@ export class Scheduler {
       const chunksLeft = Number(this.source.left) / this.chunkSizer.lastSize + this.retryQueue.size;
       this.pool.setDepth(queueDepth(this.rates.seconds, chunksLeft, this.pool.usableSlots, this.job.kind));
       out.push(...this.placement.holdSlots(now));
-      const placed = allowance === "all" ? this.placement.next(now) : this.placement.nextRetry();
+      const placed = allowance === "all" ? this.placement.next(now) : this.placement.nextRetry(now);
       if (placed !== undefined) this.starter.start(placed, now, out);
       // Chunks that were looked at, and found no slots, may have slots held for them now.
       if (!this.retryQueue.releaseDue(now) && placed === undefined) break;
     }
     if (allowance !== "one-retry" || this.attempts.size > 0 || this.retryQueue.nextDueAt() !== undefined) return;
+    if (this.areMoreExpected) return; // A node may join where it can be tried.
     this.halting.forgoRetry();
     this.halt(now, out);
   }

@@ -9,9 +9,12 @@ export const GPU_BINDINGS = {
   nvidia: { variable: "CUDA_VISIBLE_DEVICES", none: "", constants: { CUDA_DEVICE_ORDER: "PCI_BUS_ID" } },
 } as const;
 
-/** Returns the environment in which a program sees one GPU only, as device 0, or none (undefined); empty for a node without GPUs. */
-export function bindGpu(vendor: Profile["vendor"], index: number | undefined): Record<string, string> {
+/**
+ * Returns the environment in which a program sees one GPU only, as device 0, or none (undefined); empty for a node without GPUs. `device`:
+ * its index, or another text that names it to the vendor's runtime.
+ */
+export function bindGpu(vendor: Profile["vendor"], device: number | string | undefined): Record<string, string> {
   if (vendor === "none") return {};
   const { variable, none, constants } = GPU_BINDINGS[vendor];
-  return index === undefined ? { [variable]: none } : { [variable]: `${index}`, ...constants };
+  return device === undefined ? { [variable]: none } : { [variable]: `${device}`, ...constants };
 }

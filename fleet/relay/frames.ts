@@ -2,6 +2,8 @@
 
 const MAGIC = Buffer.from("\x1emuster relay\x1e\n");
 const HEADER_BYTES = 9;
+/** Follows each frame of the relay: Slurm passes on the output of a step line by line. */
+const FRAME_END = 10;
 export const MAX_PAYLOAD_BYTES = 1 << 20;
 /** The most bytes of one stream of a program that may be sent before any of them is acknowledged. */
 export const WINDOW_BYTES = 1 << 20;
@@ -122,11 +124,12 @@ export class FrameParser {
     const length = header.readUInt32BE(0);
     if (length > MAX_PAYLOAD_BYTES) throw new FrameError(`a frame has ${length} bytes`);
     const end = HEADER_BYTES + length;
-    if (this.bytes < end) return undefined;
-    const whole = header.length >= end ? header : this.join();
-    this.parts[0] = whole.subarray(end);
+    if (this.bytes <= end) return undefined;
+    const whole = header.length > end ? header : this.join();
+    if (whole[end] !== FRAME_END) throw new FrameError("a frame has no end");
+    this.parts[0] = whole.subarray(end + 1);
     if (this.parts[0].length === 0) this.parts.shift();
-    this.bytes -= end;
+    this.bytes -= end + 1;
     const frame = { kind: whole.readUInt8(4), channel: whole.readUInt32BE(5) };
     return { ...frame, payload: whole.subarray(HEADER_BYTES, end) };
   }

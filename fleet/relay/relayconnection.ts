@@ -30,6 +30,8 @@ export interface RelayConnection extends Connection {
   readonly hostname: string;
   /** The variables of Slurm that the relay has, those that bind GPUs, and TMPDIR. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Returns this connection for a node of which more is known now. */
+  withNode(node: Node): Connection;
 }
 
 export interface RelayOptions {
@@ -82,6 +84,10 @@ class OpenRelayConnection implements RelayConnection {
     this.environment = textsOf(hello.environment);
     this.relayFiles = new RelayFiles(node.name, client, options);
     client.keepAlive(options.keepaliveSeconds);
+  }
+
+  withNode(node: Node): Connection {
+    return Object.create(this, { node: { value: node, enumerable: true } });
   }
 
   open(argv: string[]): Promise<Channel> {

@@ -1,4 +1,5 @@
-"""The process in the connection: passes its stdin and stdout to the run's daemon, which it starts where there is none."""
+"""The process in the connection: passes its stdin and stdout to the run's daemon, which `attach` starts where there is none. In an
+allocation of a batch system the daemon is the batch script (`serve`), and `join` waits for it."""
 from __future__ import annotations
 
 import array
@@ -8,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import time
 
 from .access.guard import AccessError, check_run_folder, check_server, check_socket
 from .cache.cache_command import run_cache_command
@@ -18,8 +20,10 @@ from .gpu.samples import print_samples
 
 EX_USAGE, EX_NOPERM = 64, 77  # exit codes of sysexits.h
 SOCKET = "agent.sock"
+JOIN_SECONDS = 25.0  # less than what the coordinator waits for a reply (executor/run/node/handshake.ts)
+JOIN_CHECK_SECONDS = 0.05  # another machine may make the folder: nothing tells of that
 USAGE = (
-    "usage: attach|clean ROOT | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET | samples SECONDS   (folders: absolute or in ~)\n"
+    "usage: attach|join|clean ROOT | serve ROOT WORKDIR LIMIT WARNING | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET | samples SECONDS   (folders: absolute or in ~)\n"
 )
 
 
@@ -28,7 +32,7 @@ def main(words: list[str]) -> int:
     if words[:1] == ["samples"] and len(words) == 2:
         print_samples(float(words[1]))
     root = os.path.expanduser(words[1]) if len(words) > 1 else ""
-    forms = ((["attach"], 2), (["clean"], 2), (["follow"], 3), (["cache"], 4))
+    forms = ((["attach"], 2), (["join"], 2), (["serve"], 5), (["clean"], 2), (["follow"], 3), (["cache"], 4))
     if (words[:1], len(words)) not in forms or not os.path.isabs(root):
         sys.stderr.write(USAGE)
         return EX_USAGE
@@ -40,6 +44,10 @@ def main(words: list[str]) -> int:
             follow(root, json.loads(words[2]))
         elif words[0] == "cache":
             run_cache_command(root, words[2], words[3])
+        elif words[0] == "join":
+            join(root)
+        elif words[0] == "serve":
+            serve_allocation(root, words[2], float(words[3]), float(words[4]))
         else:
             check_run_folder(root)
             make_folders(root)
@@ -74,6 +82,28 @@ def attach(root: str) -> None:
     os.close(lock)
     if connection is None:
         raise OSError(errno.ECONNREFUSED, "the agent does not answer", os.path.join(root, SOCKET))
+    hand_over(connection)
+
+
+def join(root: str) -> None:
+    """Passes stdin and stdout to the run's daemon, once there is one. OSError where none has begun to listen in time."""
+    deadline = time.monotonic() + JOIN_SECONDS
+    connection = None
+    while connection is None and time.monotonic() < deadline:
+        if os.path.isdir(root):
+            check_run_folder(root)
+            os.chdir(root)
+            connection = connect()
+        if connection is None:
+            time.sleep(JOIN_CHECK_SECONDS)
+    if connection is None:
+        message = "no agent listens after {:.0f} s; modules and setup may take longer".format(JOIN_SECONDS)
+        raise OSError(errno.ECONNREFUSED, message, os.path.join(root, SOCKET))
+    hand_over(connection)
+
+
+def hand_over(connection: socket.socket) -> None:
+    """Gives the daemon stdin and stdout, and waits until it closes the connection."""
     connection.sendmsg([b"attach"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1]))])
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
@@ -92,6 +122,20 @@ def connect() -> socket.socket | None:
         return None
     check_server(connection, SOCKET)
     return connection
+
+
+def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seconds: float) -> None:
+    """Becomes the daemon, and returns only where it cannot. `workdir`: a folder that goes with the allocation, or empty."""
+    from .allocation import Allocation
+    from .daemon import serve
+
+    check_run_folder(root)
+    make_folders(root)
+    check_run_folder(root)
+    os.chdir(root)
+    ready_fd = os.open("/dev/null", os.O_WRONLY)
+    detach(ready_fd)
+    serve(root, ready_fd, Allocation(workdir, limit_seconds, warning_seconds))
 
 
 def start_daemon(root: str) -> None:

@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import socket
+from math import inf
 from time import monotonic as now
 
 from .workspace.copy_pool import CopyPool
@@ -49,6 +50,7 @@ from .wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .allocation import Allocation
     from .attempts.attempt import Attempt
     from .attempts.slot import Slot
 
@@ -58,7 +60,7 @@ SWEEP_SECONDS = 0.05  # between two looks for processes that an attempt left beh
 class Agent:
     """Makes the parts and calls them in turn. Each part is given the parts that it uses, and owns what it changes."""
 
-    def __init__(self, root: str, listener: socket.socket):
+    def __init__(self, root: str, listener: socket.socket, allocation: Allocation | None):
         self.boot = read_boot_id()
         self.next_log_check = 0.0
         self.selector = selectors.PollSelector()
@@ -95,7 +97,7 @@ class Agent:
         self.in_place = InPlace(
             root, self.root_link, self.store, self.worker, self.slots, self.outbox, self.server
         )
-        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place, self.cache)
+        self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place, self.cache, allocation)
         signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
@@ -107,6 +109,9 @@ class Agent:
         kill_earlier_agents(root)
         self.in_place.problems = recover(self.outbox, self.processes)
         self.owner = Owner(root, self.server)
+        self.allocation = allocation
+        if allocation:
+            allocation.watch(self.slots, self.termination, self.outbox, self.server, self.shutdown)
         for folder in abandonment.find_abandoned():
             self.worker.submit(lambda folder=folder: abandonment.remove(folder), lambda _: None)
         commands = Commands(self)
@@ -124,6 +129,7 @@ class Agent:
             ended = (self.reaper.sweep() if self.reaper.sweeping else []) + self.warm.take_finished()
             if self.must_end(ended):
                 break
+            ended = self.allocation.hold_failures(ended, now()) if self.allocation else ended
             for attempt in ended:
                 self.warm.attempt_ended(attempt)
                 self.card_health.attempt_ended(attempt)
@@ -166,7 +172,7 @@ class Agent:
         due.extend((self.script_runner.due(), self.card_health.due(), self.memory.due(), self.outbox.due(), self.in_place.due()))
         due.extend((self.builder.due(), self.root_watch.due(), self.progress.due(), self.finder.due(), self.sampler.due()))
         due.extend((self.states.due(), self.warm.due(), self.preemption.due(), self.values.due()))
-        due.append(self.server.expiry(self.settings.lease_seconds))
+        due.extend((self.server.expiry(self.settings.lease_seconds), self.allocation.due() if self.allocation else inf))
         due.extend(self.slots.retry_times())
         return max(0.0, min(due) - now())
 
@@ -189,6 +195,8 @@ class Agent:
             self.check_memory(time_now)
         if time_now >= self.server.expiry(self.settings.lease_seconds):
             self.shutdown.by_lease()
+        elif self.allocation:
+            self.allocation.run_checks(time_now)
 
     def check_logs(self, time_now: float) -> None:
         """Keeps logs short, and ends programs that print more than their job allows."""
@@ -269,15 +277,15 @@ def read_boot_id() -> str:
         return file.read().strip()
 
 
-def serve(root: str, ready_fd: int) -> None:
-    """Listens, writes a byte to `ready_fd`, and never returns."""
+def serve(root: str, ready_fd: int, allocation: Allocation | None = None) -> None:
+    """Listens, writes a byte to `ready_fd`, and never returns. `allocation`: of a batch system, where the agent is its batch script."""
     if os.path.lexists("agent.sock"):
         os.unlink("agent.sock")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     umask = os.umask(0o177)  # the socket's mode; there are no other threads yet
     listener.bind("agent.sock")
     os.umask(umask)
-    agent = Agent(root, listener)
+    agent = Agent(root, listener, allocation)
     listener.listen(8)
     listener.setblocking(False)
     os.write(ready_fd, b"1")

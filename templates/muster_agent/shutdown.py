@@ -14,6 +14,7 @@ from .wire import clip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .allocation import Allocation
     from .cache.content_cache import ContentCache
     from .connection.server import Server
     from .in_place.in_place import InPlace
@@ -28,10 +29,10 @@ class Shutdown:
     """`is_done`: whether the event loop must end. The folder is deleted only while its path leads to the folder of this agent."""
 
     def __init__(
-        self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server, in_place: InPlace, cache: ContentCache
+        self, root: str, root_watch: RootWatch, reaper: Reaper, server: Server, in_place: InPlace, cache: ContentCache, allocation: Allocation | None
     ):
         self.root, self.root_watch, self.reaper, self.server, self.in_place = root, root_watch, reaper, server, in_place
-        self.cache = cache
+        self.cache, self.allocation = cache, allocation
         self.is_done = False
 
     def by_order(self) -> None:
@@ -90,7 +91,8 @@ class Shutdown:
                 error = remove_tree(self.root)
         if error is not None:
             return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
-        self.shrink_cache()
+        if self.allocation is None or not self.allocation.remove_workdir():
+            self.shrink_cache()
         parent = os.path.dirname(self.root)
         try:
             if os.path.basename(parent) == "runs":

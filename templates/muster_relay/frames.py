@@ -3,7 +3,7 @@
 The relay writes MAGIC, because what starts it may print something first, and then frames; the coordinator writes frames. A frame has
 a header of 9 bytes (big-endian: 4 bytes length of the payload, 1 byte kind, 4 bytes channel) and a payload of at most 1 MiB. The
 coordinator chooses the channel: a number for each program, and one for each file request. Channel 0 is the relay itself. No
-number is used twice.
+number is used twice. Each frame of the relay is followed by a line feed: Slurm passes on the output of a step line by line.
 
 To the relay:
     START         starts a program: its arguments, joined by NUL bytes; answered by STARTED or FAILED
@@ -42,6 +42,7 @@ COUNT = struct.Struct(">I")
 STREAM_COUNT = struct.Struct(">BI")
 MAX_PAYLOAD_BYTES = 1 << 20
 WINDOW_BYTES = 1 << 20
+FRAME_END = b"\n"
 
 START, INPUT, INPUT_END, OUTPUT_READ, KILL, CLOSE, REQUEST, PING = range(1, 9)
 HELLO, STARTED, FAILED, OUTPUT, ERRORS, EXITED, INPUT_TAKEN, KILLED, ANSWER, PONG = range(65, 75)
@@ -102,7 +103,7 @@ class FrameWriter:
 
     def send(self, kind: int, channel: int, *payload: bytes) -> None:
         header = HEADER.pack(sum(map(len, payload)), kind, channel)
-        for part in (header,) + payload:
+        for part in (header,) + payload + (FRAME_END,):
             if part:
                 self.parts.append(part)
                 self.size += len(part)

@@ -4,6 +4,7 @@
 #   NODE_DISK  folder on a tmpfs: upper/ work/ (the disk, kept over power cycles) and root/ (where it is mounted)
 #   NODE_NAME  host name          NODE_BOOT_ID  this boot's id          NODE_HIDE  folders to cover, one a line
 #   NODE_KERNEL  lines `module/parameter value`                         NODE_CARDS  lines `pci-address vendor device bytes`
+#   NODE_SHARED_HOME  the /home/rig of all nodes; empty: each has its own
 #   NODE_CGROUP  a cgroup of its own, for a node whose init is systemd; empty: its init is this script
 set -euo pipefail
 
@@ -149,6 +150,7 @@ covered /run 755
 mkdir -p "$root/run/sshd" "$root/run/lock" "$root/run/user"
 covered /tmp 1777
 mount --bind "$NODE_DISK/home" "$root/root"
+[[ -n ${NODE_SHARED_HOME-} ]] && mount --bind "$NODE_SHARED_HOME" "$root/home/rig"
 [[ -n ${NODE_CGROUP-} ]] && write_units
 hostname "$NODE_NAME"
 

@@ -5,7 +5,7 @@ import { cgroupOfNode } from "./labcgroups.js";
 import { type InventoryChange, writeInventory } from "./labinventory.js";
 import { LabNode, type NodePlace } from "./labnode.js";
 import { type LabOptions, type LabPlan, planLab } from "./labplan.js";
-import { collectTools, listHiddenFolders, planGpus, prepareDisk } from "./nodedisk.js";
+import { collectTools, listHiddenFolders, planGpus, prepareDisk, prepareHome } from "./nodedisk.js";
 import { findFreePort } from "./ports.js";
 import { projectRoot } from "./project.js";
 import { findProgram, type LabKind, LabUnsupportedError, labAvailable } from "./requirements.js";
@@ -16,6 +16,9 @@ export type { InventoryChange } from "./labinventory.js";
 export type { LabNode } from "./labnode.js";
 export type { LabOptions } from "./labplan.js";
 export { LabUnsupportedError, labAvailable, labKind, lacking, wholeMachines } from "./requirements.js";
+
+/** Where the home of all nodes is, in the lab's folder. */
+const SHARED_HOME = "disks/.home";
 
 /** Nodes on this machine, each with a real sshd. Everything of it is gone after `stop`, or when this process ends. */
 export class Lab {
@@ -72,6 +75,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     const { block, table, port22 } = await supervisor.greeting;
     const clientKey = await makeKey(join(folder, "ssh/client"), "lab");
     writeFileSync(join(folder, "known_hosts"), "");
+    if (plan.sharedHome) prepareHome(join(`/proc/${supervisor.pid}/root`, folder, SHARED_HOME), plan);
     const places = await Promise.all(
       plan.names.map((name, index) => {
         const where = { name, host: available.kind === "machines" ? `127.0.${block}.${index + 1}` : "127.0.0.1" };
@@ -92,6 +96,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
 function refuseWithoutRoot(options: LabOptions, plan: LabPlan): void {
   if (options.loginShell !== undefined) throw new LabUnsupportedError("NEEDS_ROOT", "needs root: another login shell");
+  if (plan.sharedHome) throw new LabUnsupportedError("NEEDS_ROOT", "needs root: a home that all nodes share");
   if (plan.user !== userInfo().username)
     throw new LabUnsupportedError("NEEDS_ROOT", `needs root: logging in as ${plan.user}`);
 }
@@ -154,6 +159,7 @@ async function setUpMachine(spot: NodeSetup): Promise<NodePlace> {
         .map(([name, value]) => `${name.replace(".", "/")} ${value}`)
         .join("\n"),
       NODE_CARDS: cards,
+      ...(plan.sharedHome ? { NODE_SHARED_HOME: join(spot.folder, SHARED_HOME) } : {}),
       ...(plan.systemd ? { NODE_CGROUP: cgroupOfNode(spot.folder, spot.name) } : {}),
     },
   });

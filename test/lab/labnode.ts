@@ -161,10 +161,16 @@ export class LabNode {
 
   /** Runs a program inside the node, as its root, without sshd. Rejects when it fails; `code`, `stdout`, `stderr` say how. */
   async exec(argv: string[], options: ExecFileOptions = {}): Promise<{ stdout: string; stderr: string }> {
+    const [program, ...words] = this.enterWords(argv) as [string, ...string[]];
+    return run(program, words, { ...options, encoding: "utf8" });
+  }
+
+  /** Returns the command that runs a program inside the node, as its root. */
+  enterWords(argv: string[]): string[] {
     this.mustBeMachine("looking into a node");
     if (this.pid === undefined) throw new Error(`${this.name} is switched off`);
     const enter = ["--target", String(this.pid), "--mount", "--uts", "--ipc", "--pid", "--root", "--wd=/"];
-    return run("nsenter", [...enter, ...argv], { ...options, encoding: "utf8" });
+    return ["nsenter", ...enter, ...argv];
   }
 
   /** What runs on the node beside init and the sshd listener. The sshds of standing connections count, zombies too. */

@@ -23,6 +23,8 @@ export interface LabOptions {
   kernel?: Record<string, string>;
   /** Whether systemd is the first process of the nodes. Ask `lackingSystemd()` first. */
   systemd?: boolean;
+  /** Whether all nodes have the same /home/rig, as with a file server. Default false. */
+  sharedHome?: boolean;
 }
 
 /** Options with everything decided. */
@@ -38,6 +40,7 @@ export interface LabPlan {
   banner?: string;
   kernel: Record<string, string>;
   systemd: boolean;
+  sharedHome: boolean;
 }
 
 /** Fills in the defaults. Pure. */
@@ -59,5 +62,6 @@ export function planLab(options: LabOptions, me: string): LabPlan {
     banner: options.banner,
     kernel: options.kernel ?? (vendor === "amd" ? { "amdgpu.ppfeaturemask": "0xffff7fff" } : {}),
     systemd: options.systemd ?? false,
+    sharedHome: options.sharedHome ?? false,
   };
 }

@@ -26,21 +26,27 @@ export function prepareDisk(upper: string, home: string, plan: LabPlan): void {
     "opt/rocm/bin",
     "usr/local/bin",
     "var/log",
-    "home/rig",
     "root",
   ]) {
     mkdirSync(join(upper, folder), { recursive: true });
   }
   mkdirSync(home, { recursive: true, mode: 0o700 });
   chmodSync(join(upper, "root"), 0o700);
-  chownSync(join(upper, "home/rig"), RIG_UID, RIG_UID);
+  prepareHome(join(upper, "home/rig"), plan);
   writeUsers(upper, plan.loginShell);
   if (plan.smi !== "none") placeTools(upper, plan.smi);
   if (plan.nvidia > 0) placeTools(upper, "nvidia");
   if (plan.banner !== undefined) {
     writeFileSync(join(upper, "etc/ssh/banner"), `${plan.banner}\n`);
-    for (const folder of [home, join(upper, "home/rig")]) writeStartFiles(folder, plan.banner);
+    writeStartFiles(home, plan.banner);
   }
+}
+
+/** Makes the home of the user rig. */
+export function prepareHome(folder: string, plan: LabPlan): void {
+  mkdirSync(folder, { recursive: true });
+  chownSync(folder, RIG_UID, RIG_UID);
+  if (plan.banner !== undefined) writeStartFiles(folder, plan.banner);
 }
 
 function writeUsers(upper: string, loginShell: string | undefined): void {

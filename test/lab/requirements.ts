@@ -77,3 +77,12 @@ export function lackingSystemd(): string | false {
   if (!existsSync("/lib/systemd/systemd")) return "nodes with systemd need it here: apt-get install systemd";
   return cgroupRoot() === undefined && "nodes with systemd need cgroups of version 2";
 }
+
+/** Why nodes cannot run Slurm here (`startSlurm`); false where they can. */
+export function lackingSlurm(): string | false {
+  const reason = lacking("Slurm on nodes of the lab");
+  if (reason !== false) return reason;
+  const programs = ["slurmctld", "slurmd", "sbatch", "munged"];
+  const absent = programs.filter((program) => findProgram(program) === undefined);
+  return absent.length > 0 && `Slurm in the lab needs ${absent.join(", ")}: apt-get install slurm-wlm munge`;
+}

@@ -1,5 +1,5 @@
 /** What the wish for tasks depends on. */
-export interface SlotDemand {
+export interface TaskDemand {
   /** Slots that may get work now. */
   readonly usableSlots: number;
   /** Tasks that have neither a result nor failed for good. */
@@ -11,7 +11,7 @@ export class AskWant {
   private asked = 0;
 
   /** Returns how many tasks to ask for now; undefined = not to ask. */
-  next({ usableSlots, openTasks }: SlotDemand): number | undefined {
+  next({ usableSlots, openTasks }: TaskDemand): number | undefined {
     const idle = Math.max(0, usableSlots - openTasks);
     if (idle <= this.asked) {
       this.asked = idle;

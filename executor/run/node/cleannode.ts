@@ -5,7 +5,7 @@ import { type RunContext, runFolderOn } from "../runcontext.js";
 import { Attachment } from "./attachment.js";
 import { isConnectionLost, withoutNodeName } from "./attemptfailure.js";
 import { type AttemptKeeper, HeldResults } from "./heldresults.js";
-import { stopAgent } from "./stopagent.js";
+import { stopAgent, stopSeconds } from "./stopagent.js";
 import { endStrays } from "./strays.js";
 
 /**
@@ -104,6 +104,6 @@ async function stopOwnAgent(node: Node, run: RunContext, keeper?: AttemptKeeper)
   }
   await held?.waitUntilKept();
   attachment.send({ op: "stop" });
-  await attachment.waitForExit(node.graceSeconds);
+  await attachment.waitForExit(stopSeconds(node));
   if (left !== undefined) throw new MusterError("NOT_STOPPED", left);
 }

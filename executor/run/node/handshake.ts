@@ -20,7 +20,7 @@ import {
   type SlotSetup,
 } from "../agent/protocol.js";
 import { MAX_LOG_BYTES } from "../record/rundir.js";
-import { type RunContext, runFolderOn } from "../runcontext.js";
+import { attachProgram, type RunContext, runFolderOn } from "../runcontext.js";
 import { RunOverError } from "./runover.js";
 import { describeSampling } from "./samplesettings.js";
 import { FIRST_CHECK_TIMEOUT_SECONDS, hasGpusToCheck } from "./slotmonitor.js";
@@ -64,7 +64,8 @@ function buildOpenCommand(
 function describeGpu(node: Node, slot: Slot): Omit<SlotSetup, "slot" | "lock"> {
   const profile = findGroup(node, slot)?.profile;
   const gpu = slot.card?.device ?? slot.gpu;
-  const bindings = listVendors(node).map((one) => bindGpu(one, profile?.vendor === one ? gpu : undefined));
+  const device = gpu === undefined ? undefined : (node.allocation?.devices?.[gpu] ?? gpu);
+  const bindings = listVendors(node).map((one) => bindGpu(one, profile?.vendor === one ? device : undefined));
   const memory = profile === undefined ? {} : gpuMemoryEnvironment(profile, slot);
   return {
     env: { ...Object.assign({}, ...bindings), ...memory },
@@ -79,6 +80,8 @@ function describeGpu(node: Node, slot: Slot): Omit<SlotSetup, "slot" | "lock"> {
  * vendor where it has GPUs of two.
  */
 function lockName(node: Node, { gpu, cpu, card }: Slot): string | undefined {
+  // Slurm gives a GPU or core to one allocation, and several of a run may be on one machine.
+  if (node.allocation !== undefined) return undefined;
   if (gpu === undefined) return cpu === undefined ? undefined : `cpu-${cpu}`;
   if (card === undefined) return `${gpu}`;
   return gpuLockName(node, card.vendor, card.device);
@@ -86,8 +89,10 @@ function lockName(node: Node, { gpu, cpu, card }: Slot): string | undefined {
 
 function describeCards(node: Node, slots: Slot[], cards: KnownCards[]): Pick<OpenCommand, "cards" | "examine"> {
   if (listVendors(node).length === 0 || slots.every(({ gpu }) => gpu === undefined)) return {};
+  if (node.allocation !== undefined && node.pci === undefined) return {};
   const known =
     cards.length > 0 ? cards : expectGpus(node).map(({ vendor, addresses }) => ({ vendor, pci: addresses }));
+  if (node.allocation !== undefined) return { cards: known.map((one) => ({ ...one, bound: true })) };
   return { cards: known, examine: hasGpusToCheck(node, slots) ? FIRST_CHECK_TIMEOUT_SECONDS : undefined };
 }
 
@@ -143,10 +148,11 @@ export async function startAgent(
   const { node } = connection;
   const root = runFolderOn(run.id, node);
   const open = buildOpenCommand(node, run, capacity, previous.cards);
+  const { args, stdin } = attachProgram(run.agent, node);
   const attach = async () => {
-    const channel = await connection.open([node.python, ...run.agent.args, root]);
+    const channel = await connection.open([node.python, ...args, root]);
     signal?.throwIfAborted();
-    channel.stdin.write(run.agent.stdin);
+    channel.stdin.write(stdin);
     return exchangeHello(channel, open, { silenceSeconds: node.silenceSeconds, outputs: run.outputs, signal }, receive);
   };
   let { reply, agent, ended } = await attach();

@@ -46,6 +46,8 @@ export class NodeWorker {
   readonly firstContact = new FirstContact();
   /** It is being healed, and expected back. */
   isHealing = false;
+  /** When it leaves the run, in monotonic seconds; undefined = never. */
+  deadline: number | undefined;
   private readonly starter: AttemptStarter;
   readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
@@ -100,7 +102,7 @@ export class NodeWorker {
   /** Whether nothing is to be expected of the node soon: it is away or refused, or none of its slots is usable. */
   get isHopeless(): boolean {
     if (this.isHealing || this.preparation.attachment !== undefined) return false;
-    if (this.state === "away" || this.state === "refused") return true;
+    if (this.state === "away" || this.state === "refused" || this.state === "ended") return true;
     return this.state === "live" && this.slotMonitor.isHopeless;
   }
 
@@ -128,7 +130,9 @@ export class NodeWorker {
    * ends. A node that holds nothing of the run is not waited for. `keepLogs`: what still runs is cancelled first, and its logs are kept.
    */
   async stop(keepLogs?: KeepLogs): Promise<void> {
-    if (this.cleanup.mayHaveLeftovers && !this.isAttached) {
+    if (this.state === "ended") return;
+    // An allocation that is silent is cancelled.
+    if (this.cleanup.mayHaveLeftovers && !this.isAttached && this.node.allocation === undefined) {
       if (this.state === "silent") this.warn(WAITING_FOR_SILENT_NODE);
       await awaitAttachment(this);
     }
@@ -144,6 +148,17 @@ export class NodeWorker {
       await attachment.endRunning(keepLogs, (message) => this.warn(message));
     await this.preparation.stopAgent(attachment);
     this.attachment = undefined;
+  }
+
+  /** Leaves the run for good, because the allocation that it was is over: its chunks go to others. */
+  end(reason: string): void {
+    if (this.state === "ended" || this.runOver.signal.aborted) return;
+    this.runOver.abort(new RunOverError(false));
+    this.openAttachment?.close();
+    this.attachment = undefined;
+    this.slotMonitor.stop();
+    this.setState("ended", reason);
+    this.emit(this, { type: "nodeLost", node: this.node.name });
   }
 
   /** Closes the connection; the agent and its chunks continue. */
@@ -225,7 +240,8 @@ export class NodeWorker {
     const { genuine, strangers } = this.ids.partition(hello.held, node.name);
     if (strangers.length > 0) attachment.send({ op: "cancel", ids: strangers.map(({ id }) => id) });
     const held = genuine.map(decodeHeldAttempt);
-    this.emit(this, { type: "nodeJoined", node: node.name, slots, limit, held, agentDied: change === "died" });
+    const agentDied = change === "died";
+    this.emit(this, { type: "nodeJoined", node: node.name, slots, limit, held, agentDied, deadline: this.deadline });
   }
 
   private handleAttachError(error: unknown): void {
@@ -233,7 +249,8 @@ export class NodeWorker {
     this.error = error;
     const isSilent = this.state === "silent" || (this.state === "connecting" && this.preparation.hasBegun);
     const offline = isSilent ? "silent" : "away";
-    const state = shouldReconnect(error.code, this.slots.length > 0) ? offline : "refused";
+    const wasHere = this.slots.length > 0 || this.node.allocation !== undefined;
+    const state = shouldReconnect(error.code, wasHere) ? offline : "refused";
     const isLost = state === "refused" || (state === "away" && this.state === "connecting");
     this.setState(state, withoutNodeName(this.node, error));
     if (isLost) this.emit(this, { type: "nodeLost", node: this.node.name });

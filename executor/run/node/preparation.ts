@@ -1,6 +1,7 @@
 import type { Attachment } from "./attachment.js";
 import { isConnectionLost } from "./attemptfailure.js";
 import type { CleanupState } from "./cleanupstate.js";
+import { stopSeconds } from "./stopagent.js";
 
 /** Prepares the project on a node before the node gets work: stages it, and builds it where the job says so. */
 export class Preparation {
@@ -44,6 +45,6 @@ export class Preparation {
       });
     this.cleanup.markStopRequested();
     attachment.send({ op: "stop" });
-    await attachment.waitForExit(attachment.node.graceSeconds);
+    await attachment.waitForExit(stopSeconds(attachment.node));
   }
 }

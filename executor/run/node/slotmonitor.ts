@@ -209,8 +209,9 @@ export class SlotMonitor {
   }
 }
 
-/** Whether GPUs are checked before these slots get a chunk. */
+/** Whether GPUs are checked before these slots get a chunk. Those of an allocation are checked by its agent alone: the others are not ours. */
 export function hasGpusToCheck(node: Node, slots: readonly Slot[]): boolean {
+  if (node.allocation !== undefined) return false;
   return listVendors(node).length > 0 && node.gpuCheckSeconds > 0 && slots.some(({ gpu }) => gpu !== undefined);
 }
 

@@ -27,7 +27,8 @@ export class EventLog {
     reason: string | undefined;
   }): void {
     const { node, state, slots, reason } = worker;
-    if (state === "away" || state === "refused") this.recordStopped(this.attemptTimes.endAll(node.name), "requeued");
+    if (state === "away" || state === "refused" || state === "ended")
+      this.recordStopped(this.attemptTimes.endAll(node.name), "requeued");
     this.add(node.name, {
       e: "node",
       at: this.directory.elapsedSeconds(),

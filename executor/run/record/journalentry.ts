@@ -8,9 +8,9 @@ import type { PublishedFile } from "./ownfile.js";
 
 /**
  * How a run is connected to a node. `silent`: the connection is lost, the node keeps its chunks. `away`: its chunks went to other
- * nodes. `refused`: it gets no work, and is not tried again.
+ * nodes. `refused`: it gets no work, and is not tried again. `ended`: it was an allocation, which is over.
  */
-export type NodeConnectionState = "connecting" | "live" | "silent" | "away" | "refused";
+export type NodeConnectionState = "connecting" | "live" | "silent" | "away" | "refused" | "ended";
 
 /** Two results of one chunk that differ: what differs, and where each result was computed. */
 export interface RecheckDifference {
@@ -55,6 +55,20 @@ export type JournalEntry =
   | { e: "adopt"; id: string }
   /** The nodes that may get work in this session, their addresses, and the value of `-i` that finds them. */
   | { e: "nodes"; nodes: string[]; inventory: string; addresses?: string[] }
+  /**
+   * A pilot of a cluster: it is about to be submitted, has been (`id`: of its job), was first seen running, or is over. `token` is in the
+   * name of its job.
+   */
+  | {
+      e: "pilot";
+      at: string;
+      cluster: string;
+      inventory: string;
+      token: string;
+      id?: string;
+      state: "submitting" | "submitted" | "running" | "over";
+      reason?: string;
+    }
   /**
    * A chunk is committed: units [start, end), in decimal. `length`: bytes of results.ndjson that are valid from now on. `at`: seconds
    * since the session began; only the first record of a group commit has it. `ended`: when its program ended, in the same seconds; older

@@ -8,6 +8,8 @@ import type { GpuUsage } from "./usagesums.js";
 
 /** A newer muster may give the file another form, which this one does not read. */
 export const LIVE_VERSION = 1;
+/** The reason of a slot that gets no work because its node leaves. */
+export const ENDS_TOO_SOON = "its node ends before another chunk would";
 /** So that the file stays small with thousands of slots. */
 export const MAX_LIVE_SLOTS = 4096;
 export const MAX_LIVE_NODES = 1024;
@@ -49,8 +51,19 @@ export interface LiveRun {
   usage?: LiveUsage;
   nodes: LiveNode[];
   slots: LiveSlot[];
+  /** Allocations of clusters that do not work yet; absent if there are none. */
+  pilots?: LivePilot[];
   /** How many nodes and slots are left out, because there are too many. */
   omitted?: { nodes: number; slots: number };
+}
+
+/** An allocation of a cluster that was asked for. `reason`: why it waits, in the cluster's words. */
+export interface LivePilot {
+  cluster: string;
+  /** Absent = its submission has not been answered. */
+  id?: string;
+  state: "submitting" | "pending" | "starting";
+  reason?: string;
 }
 
 /** Totals of the results of this session. */
@@ -67,6 +80,8 @@ export interface LiveNode {
   memoryWaitingSlots: number;
   /** "drained until 18:00 (new fans)": it gets no new chunks. */
   drained?: string;
+  /** When it leaves (such as the end of its allocation); absent = it stays. */
+  until?: string;
   /** Committed in this session. */
   chunks: number;
   units: string;

@@ -5,6 +5,7 @@ import { readEntries } from "./journal.js";
 import type { CloseEntry, JournalEntry, RecheckDifference } from "./journalentry.js";
 import type { Leftover } from "./leftovers.js";
 import { LoggedAttempts } from "./loggedattempts.js";
+import { OpenPilots } from "./openpilots.js";
 import type { PublishedFile } from "./ownfile.js";
 import { ProgramVersions } from "./programversions.js";
 
@@ -61,6 +62,8 @@ export class RunReplay {
   readonly programs = new ProgramVersions();
   /** All nodes that could get work: their names, by the value of `-i` that finds them. */
   readonly nodes = new Map<string, Set<string>>();
+  /** The allocations of clusters that may exist. */
+  readonly pilots = new OpenPilots();
   private readonly leftoversByNode = new Map<string, Leftover>();
 
   apply(entry: JournalEntry): void {
@@ -78,6 +81,9 @@ export class RunReplay {
         break;
       case "nodes":
         this.applyNodes(entry);
+        break;
+      case "pilot":
+        this.pilots.apply(entry);
         break;
       case "publishing":
         if (entry.chunk === undefined) this.combinedFiles.push(...entry.files);

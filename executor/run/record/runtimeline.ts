@@ -68,6 +68,7 @@ export class RunTimeline {
       case "run":
       case "adopt":
       case "nodes":
+      case "pilot":
       case "canary":
       case "program":
       case "canceled":

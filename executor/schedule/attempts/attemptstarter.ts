@@ -1,5 +1,6 @@
 import type { Chunk, Job } from "../../job/job.js";
 import type { Instruction } from "../events.js";
+import type { EndingSlots } from "../slots/endingslots.js";
 import type { AttemptHistory } from "../slots/quarantine.js";
 import type { SlotState } from "../slots/slotstate.js";
 import type { IssueAttemptId } from "./attemptids.js";
@@ -16,6 +17,8 @@ export interface PlacedChunk {
   slots: readonly SlotState[];
   /** Whether no other chunk may run on that node meanwhile. */
   isExclusive: boolean;
+  /** The longest that an attempt at it has run on a node that then ended, in seconds. */
+  longestRunSeconds?: number;
 }
 
 /** Starts attempts of chunks: those that were placed, and what idle slots compute a second time at the end of a run. */
@@ -26,13 +29,18 @@ export class AttemptStarter {
     private readonly stragglers: StragglerPolicy,
     private readonly recomputations: Recomputations,
     private readonly job: Pick<Job, "chunk">,
+    private readonly endingSlots: EndingSlots,
   ) {}
 
-  start({ chunk, history, slots, isExclusive }: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
+  start(placed: PlacedChunk, now: number, out: Instruction[]): InFlightAttempt {
+    const { chunk, history, slots, isExclusive, longestRunSeconds } = placed;
     const place = placeAttempt(slots);
     const attempt = { id: this.issueId(place.node, chunk), number: history.length + 1, chunk, ...place };
     out.push({ do: "start", attempt });
-    return this.attempts.add({ attempt, slots, history, phase: "queued", since: now, isExclusive });
+    const added = { attempt, slots, history, phase: "queued", since: now, isExclusive, longestRunSeconds } as const;
+    const inFlight = this.attempts.add(added);
+    this.endingSlots.closeFull(slots, now);
+    return inFlight;
   }
 
   /** Gives idle slots a part, or a copy, of what others still run. */

@@ -3,7 +3,8 @@ import type { Failure, Instruction } from "../events.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import type { PendingChunk } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
-import { explainInfeasible, isNeverFeasible } from "../slots/feasibility.js";
+import type { Deadlines, SlotRequest } from "../slots/deadlines.js";
+import { type DeadlineCheck, explainInfeasible, isNeverFeasible } from "../slots/feasibility.js";
 import type { Pool } from "../slots/pool.js";
 
 /** Decides when the run has ended, and which chunks can never run. */
@@ -16,12 +17,15 @@ export class Completion {
     private readonly pool: Pool,
     private readonly source: ChunkSource,
     private readonly retryQueue: RetryQueue,
+    private readonly deadlines: Deadlines,
   ) {}
 
   /** Called when nothing is in flight. Gives up chunks that fit no slot, and ends the run if no work is left. */
-  finishRun(): Instruction[] {
-    const out = this.takeInfeasible().map(({ chunk, history }): Instruction => {
-      const failure = infeasibleFailure(chunk, history.length + 1, explainInfeasible(chunk, this.pool));
+  finishRun(now: number): Instruction[] {
+    const out = this.takeInfeasible(now).map((pending): Instruction => {
+      const { chunk, history } = pending;
+      const reasons = explainInfeasible(chunk, this.pool, this.checkFor(now, pending));
+      const failure = infeasibleFailure(chunk, history.length + 1, reasons);
       return { do: chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
     });
     if (this.source.left > 0n || this.retryQueue.size > 0 || this.source.isOpen || this.hasEnded) return out;
@@ -31,10 +35,10 @@ export class Completion {
   }
 
   /** Returns why no slot can take work although some is left and none is in flight; once for each set of reasons. */
-  reportStuck(): Instruction[] {
+  reportStuck(now: number): Instruction[] {
     if (this.hasEnded || (this.source.left === 0n && this.retryQueue.size === 0)) return [];
     const chunk = this.retryQueue.first();
-    const reasons = this.explainStuck(chunk);
+    const reasons = this.explainStuck(chunk, now);
     const text = reasons.join("\n");
     if (text === this.lastReported) return [];
     this.lastReported = text;
@@ -42,16 +46,23 @@ export class Completion {
   }
 
   /** `chunk`: one that waits; undefined = only chunks that nobody was given are left. */
-  private explainStuck(chunk: Chunk | undefined): string[] {
+  private explainStuck(chunk: Chunk | undefined, now: number): string[] {
     const gpus = this.job.gpuCounts?.fewest;
-    if (chunk !== undefined) return explainInfeasible(chunk, this.pool);
-    return this.pool.usableSlots > 0 && gpus === undefined ? [] : explainInfeasible({ spec: { gpus } }, this.pool);
+    if (chunk !== undefined) return explainInfeasible(chunk, this.pool, this.checkFor(now, { chunk }));
+    if (this.pool.usableSlots > 0 && gpus === undefined) return [];
+    return explainInfeasible({ spec: { gpus } }, this.pool, this.checkFor(now));
+  }
+
+  private checkFor(now: number, request?: SlotRequest): DeadlineCheck {
+    return { deadlines: this.deadlines, now, ...(request === undefined ? {} : { request }) };
   }
 
   /** Removes chunks that can never run. If no slot is usable at all, nothing is removed: the run waits. */
-  private takeInfeasible(): PendingChunk[] {
+  private takeInfeasible(now: number): PendingChunk[] {
     if (this.retryQueue.size === 0 || this.pool.usableSlots === 0) return [];
-    return this.retryQueue.takeMatching(({ chunk }) => isNeverFeasible(chunk, this.pool));
+    return this.retryQueue.takeMatching((pending) =>
+      isNeverFeasible(pending.chunk, this.pool, this.checkFor(now, pending)),
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import type { PendingChunk } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import type { CostModel } from "../rates/costmodel.js";
 import type { Rates } from "../rates/rates.js";
+import type { Deadlines } from "../slots/deadlines.js";
 import { splitByKind } from "../slots/gpukinds.js";
 import type { Pool } from "../slots/pool.js";
 import { widthOf } from "../slots/slotgroups.js";
@@ -39,6 +40,7 @@ export class GroupReservation {
     private readonly attempts: InFlightAttempts,
     private readonly costs: CostModel,
     private readonly rates: Rates,
+    private readonly deadlines: Deadlines,
   ) {}
 
   /** Begins, moves or ends the reservation, as the chunks that wait and the usable slots require. */
@@ -48,17 +50,19 @@ export class GroupReservation {
     const { held } = this;
     if (held !== undefined) {
       const isWanted = this.retryQueue.has(held.pending) && !this.isBefore(pending, held.pending);
-      if (isWanted && held.slots.every((slot) => isUsable(slot) && !slot.home.isReserved)) return [];
+      const mayStay = held.slots.every((slot) => isUsable(slot) && !slot.home.isReserved);
+      if (isWanted && mayStay && this.endsInTime(held, now)) return [];
       this.release();
     }
     return pending === undefined ? [] : this.holdFor(pending, now);
   }
 
   /** Returns the chunk and its slots once they are all idle, and ends the reservation. */
-  takeReady(): Pick<HeldGroup, "pending" | "slots"> | undefined {
+  takeReady(now: number): Pick<HeldGroup, "pending" | "slots"> | undefined {
     const { held } = this;
     if (held?.slots.every((slot) => slot.load === 0) !== true || !this.pool.hasCapacity(held.slots[0]!.home))
       return undefined;
+    if (!this.deadlines.fits(held.pending, held.slots[0]!, now)) return undefined;
     this.release();
     return held;
   }
@@ -99,12 +103,17 @@ export class GroupReservation {
     let best: Omit<HeldGroup, "pending"> | undefined;
     for (const node of this.pool.nodes.values()) {
       const group = this.findSoonest(node, width, now);
-      if (group !== undefined && (best === undefined || group.startsAt < best.startsAt)) best = group;
+      if (group === undefined || !this.endsInTime({ pending, ...group }, now)) continue;
+      if (best === undefined || group.startsAt < best.startsAt) best = group;
     }
     if (best === undefined) return [];
     this.held = { pending, ...best };
     for (const slot of best.slots) this.pool.setHeld(slot, true);
     return this.withdrawFrom(best.slots);
+  }
+
+  private endsInTime({ pending, slots, startsAt }: HeldGroup, now: number): boolean {
+    return this.deadlines.fitsFrom(pending, slots[0]!, Math.max(now, startsAt));
   }
 
   /** Returns the slots of one kind of a node that should become idle first; undefined = it has too few. */

@@ -37,6 +37,8 @@ export interface InFlightAttempt {
   isExclusive: boolean;
   /** The run of higher priority for which it is being ended. */
   preemptedBy?: string;
+  /** The longest that an attempt at the chunk has run on a node that then ended, in seconds. */
+  longestRunSeconds?: number;
 }
 
 /** A running chunk whose units idle slots compute a second time, in pieces that cover it exactly. */
@@ -46,7 +48,10 @@ export interface Recomputation {
 }
 
 /** The properties of a new attempt. */
-export type NewAttempt = Pick<InFlightAttempt, "attempt" | "slots" | "history" | "since" | "isExclusive"> & {
+export type NewAttempt = Pick<
+  InFlightAttempt,
+  "attempt" | "slots" | "history" | "since" | "isExclusive" | "longestRunSeconds"
+> & {
   phase: "queued" | "running";
 };
 

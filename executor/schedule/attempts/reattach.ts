@@ -25,10 +25,10 @@ export class Reattacher {
 
   /** Handles a node that joins, for the first time or again, with the attempts that its agent reports. */
   handleJoin(event: Extract<Event, { type: "nodeJoined" }>, now: number): Instruction[] {
-    const { node: name, slots, limit, held } = event;
+    const { node: name, slots, limit, held, deadline } = event;
     const known = this.attempts.listOnNode(name);
     const left = this.attempts.takeLeftBehind(name);
-    this.pool.joinNode(name, slots, limit);
+    this.pool.joinNode(name, slots, limit, deadline);
     const holds = new Set(held.map((one) => one.id));
     const out: Instruction[] = [];
     const isLost = ({ attempt, phase }: InFlightAttempt) =>

@@ -1,10 +1,12 @@
+import { formatDuration } from "../../../schemas/numbertext.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt, Failure, Instruction } from "../events.js";
 import { backoffSeconds } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import { describeAgentDeaths, isGivenUpAfterDeath } from "../slots/agentdeaths.js";
+import type { Deadlines } from "../slots/deadlines.js";
 import type { Pool } from "../slots/pool.js";
-import { countTries, type FailureRecord, type QuarantineTracker } from "../slots/quarantine.js";
+import { type AttemptHistory, countTries, type FailureRecord, type QuarantineTracker } from "../slots/quarantine.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
 import type { Recomputations } from "./recomputations.js";
 
@@ -17,6 +19,7 @@ export class Requeuer {
     private readonly retryQueue: RetryQueue,
     private readonly quarantine: QuarantineTracker,
     private readonly recomputations: Recomputations,
+    private readonly deadlines: Deadlines,
   ) {}
 
   /** Handles a failed attempt: decides whether the chunk or the slot is at fault, and whether the chunk gets another try. */
@@ -83,9 +86,9 @@ export class Requeuer {
     return { do: "report-loss", failure: agentDeathFailure(attempt, "its node's agent died while it ran") };
   }
 
-  private retryLater({ attempt, history }: InFlightAttempt, now: number): void {
+  private retryLater({ attempt, history, longestRunSeconds }: InFlightAttempt, now: number): void {
     const at = now + backoffSeconds(this.job.retry.backoff, Math.max(1, countTries(history)));
-    this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: at });
+    this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: at, longestRunSeconds });
   }
 
   /** Withdraws the queued attempts of a slot that is quarantined, sick or drained. */
@@ -100,7 +103,25 @@ export class Requeuer {
   /** Queues the chunk of an attempt that ended for no fault of the chunk. */
   requeueAttempt(id: string, now: number): Instruction[] {
     const inFlight = this.attempts.release(id);
-    return inFlight === undefined ? [] : this.requeue(inFlight, now);
+    if (inFlight === undefined) return [];
+    const out = this.recordCutOff(inFlight, now);
+    return [...out, ...this.requeue(inFlight, now)];
+  }
+
+  /**
+   * Learns how long an attempt ran on a node that ends, if it was ended there. A chunk that had all the time that nodes offer uses up a
+   * try, because it cannot end on another one either.
+   */
+  private recordCutOff(inFlight: InFlightAttempt, until: number): Instruction[] {
+    const { attempt, phase, since, slot, history } = inFlight;
+    if (slot.home.deadline === undefined || phase !== "running") return [];
+    const seconds = until - since;
+    inFlight.longestRunSeconds = Math.max(seconds, inFlight.longestRunSeconds ?? 0);
+    if (!this.deadlines.recordCutOff(attempt.chunk, slot, seconds)) return [];
+    const reason = `its node ended after it had run for ${formatDuration(seconds)}, and no other one lasts longer`;
+    const failure = attemptFailure(attempt, reason, seconds);
+    history.push({ node: attempt.node, slot: slot.key, forgiven: false, wasCutOff: true });
+    return [{ do: "report-loss", failure }];
   }
 
   /**
@@ -110,32 +131,51 @@ export class Requeuer {
   requeueLeaving(id: string, now: number): Instruction[] {
     const inFlight = this.attempts.leaveBehind(id);
     if (inFlight === undefined) return [];
+    const out = this.recordCutOff(inFlight, inFlight.slot.home.disconnectedAt ?? now);
     const elsewhere = this.recomputations.leave(inFlight);
-    if (elsewhere !== undefined) return elsewhere;
-    const { attempt, history } = inFlight;
-    if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [giveUp(inFlight)];
-    this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: now, leftAttempt: id });
-    return [];
+    if (elsewhere !== undefined) return [...out, ...elsewhere];
+    const { attempt, history, longestRunSeconds } = inFlight;
+    if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [...out, giveUp(inFlight)];
+    if (this.isCutOffTooOften(history)) return [...out, giveUpCutOff(inFlight)];
+    this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: now, leftAttempt: id, longestRunSeconds });
+    return out;
   }
 
   /** Queues the chunk of an attempt that is no longer in flight, unless its units are in other hands. */
   requeue(inFlight: InFlightAttempt, now: number): Instruction[] {
     const elsewhere = this.recomputations.leave(inFlight);
     if (elsewhere !== undefined) return elsewhere;
-    const { attempt, slots, history } = inFlight;
+    const { attempt, slots, history, longestRunSeconds } = inFlight;
+    if (this.isCutOffTooOften(history)) return [giveUpCutOff(inFlight)];
     this.retryQueue.add({
       chunk: attempt.chunk,
       history,
       dueAt: now,
+      longestRunSeconds,
       outOfMemoryNode: slots.some((slot) => slot.isMemoryShort) ? attempt.node : undefined,
     });
     return [];
   }
+
+  private isCutOffTooOften(history: AttemptHistory): boolean {
+    return history.at(-1)?.wasCutOff === true && this.quarantine.isExhausted(history);
+  }
+}
+
+function giveUpCutOff({ attempt, history, longestRunSeconds = 0 }: InFlightAttempt): Instruction {
+  const nodes = history.filter(({ wasCutOff }) => wasCutOff === true).map(({ node }) => node);
+  const reason = `it ran for ${formatDuration(longestRunSeconds)} without ending before its node did (on ${nodes.join(", ")})`;
+  const failure = attemptFailure(attempt, reason, longestRunSeconds);
+  return { do: attempt.chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
 }
 
 function giveUp({ attempt, history }: InFlightAttempt): Instruction {
   const failure = agentDeathFailure(attempt, describeAgentDeaths(history));
   return { do: attempt.chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
+}
+
+function attemptFailure(attempt: Attempt, reason: string, seconds: number): Failure {
+  return { ...agentDeathFailure(attempt, reason), seconds };
 }
 
 function agentDeathFailure({ chunk, node, slot, number: attempt }: Attempt, reason: string): Failure {

@@ -2,6 +2,7 @@ import type { Instruction } from "../events.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import type { PendingChunk } from "../queue/pendingchunk.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
+import type { Deadlines } from "../slots/deadlines.js";
 import { splitByKind } from "../slots/gpukinds.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
@@ -28,22 +29,23 @@ export class Reservations {
     private readonly source: ChunkSource,
     private readonly retryQueue: RetryQueue,
     private readonly attempts: InFlightAttempts,
+    private readonly deadlines: Deadlines,
   ) {}
 
   /** Updates the reservations for the chunks that wait and the present nodes. */
-  update(): Instruction[] {
+  update(now: number): Instruction[] {
     for (const [retry, node] of this.nodes)
-      if (!this.retryQueue.exclusive.has(retry) || findSlotsFor(retry, node, this.pool) === undefined)
+      if (!this.retryQueue.exclusive.has(retry) || this.findSlotsFor(retry, node, now) === undefined)
         this.release(retry, node);
-    return [...this.retryQueue.exclusive].flatMap((retry) => this.reserveFor(retry));
+    return [...this.retryQueue.exclusive].flatMap((retry) => this.reserveFor(retry, now));
   }
 
   /**
    * Returns the next chunk whose reserved node is empty, and forgets the reservation; the node stays reserved in the pool.
    */
-  takeReady(): ExclusiveStart | undefined {
+  takeReady(now: number): ExclusiveStart | undefined {
     for (const [retry, node] of this.nodes) {
-      const slots = isNodeEmpty(node) ? findSlotsFor(retry, node, this.pool) : undefined;
+      const slots = isNodeEmpty(node) ? this.findSlotsFor(retry, node, now) : undefined;
       if (slots === undefined) continue;
       this.nodes.delete(retry);
       return { pending: retry, slots };
@@ -51,10 +53,10 @@ export class Reservations {
     return undefined;
   }
 
-  private reserveFor(retry: PendingChunk): Instruction[] {
+  private reserveFor(retry: PendingChunk, now: number): Instruction[] {
     const reserved = this.nodes.get(retry);
     if (reserved !== undefined && isNodeEmpty(reserved)) return [];
-    const best = this.findBestNode(retry);
+    const best = this.findBestNode(retry, now);
     if (best === undefined || (reserved !== undefined && !isNodeEmpty(best))) return [];
     if (reserved !== undefined) this.release(retry, reserved);
     else if (this.isAtReservationLimit()) return [];
@@ -64,10 +66,10 @@ export class Reservations {
   }
 
   /** Returns the unreserved node with the least load that may run the chunk. */
-  private findBestNode(retry: PendingChunk): NodeState | undefined {
+  private findBestNode(retry: PendingChunk, now: number): NodeState | undefined {
     let best: NodeState | undefined;
     for (const node of this.pool.nodes.values()) {
-      if (node.isReserved || findSlotsFor(retry, node, this.pool) === undefined) continue;
+      if (node.isReserved || this.findSlotsFor(retry, node, now) === undefined) continue;
       if (best === undefined || nodeLoad(node) < nodeLoad(best)) best = node;
     }
     return best;
@@ -84,6 +86,20 @@ export class Reservations {
     this.pool.setReserved(node, false);
   }
 
+  /** Returns usable slots of a node for the chunk, as many as it needs; undefined = there are too few. */
+  private findSlotsFor(retry: PendingChunk, node: NodeState, now: number): SlotState[] | undefined {
+    const { chunk, history } = retry;
+    const width = widthOf(chunk);
+    const fit = node.slots.filter((slot) => {
+      if (!isUsable(slot) || !this.deadlines.fits(retry, slot, now)) return false;
+      return width > 1 || (findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, this.pool));
+    });
+    if (width === 1) return fit.length === 0 ? undefined : fit.slice(0, 1);
+    return splitByKind(fit)
+      .find(({ length }) => length >= width)
+      ?.slice(0, width);
+  }
+
   private withdrawFrom({ name }: NodeState): Instruction[] {
     const queued = this.attempts
       .listOnNode(name)
@@ -91,19 +107,6 @@ export class Reservations {
     for (const inFlight of queued) inFlight.isWithdrawn = true;
     return queued.length === 0 ? [] : [{ do: "withdraw", node: name, ids: queued.map(({ attempt }) => attempt.id) }];
   }
-}
-
-/** Returns usable slots of a node for the chunk, as many as it needs; undefined = there are too few. */
-function findSlotsFor({ chunk, history }: PendingChunk, node: NodeState, pool: Pool): SlotState[] | undefined {
-  const width = widthOf(chunk);
-  const fit = node.slots.filter((slot) => {
-    if (!isUsable(slot)) return false;
-    return width > 1 || (findPinRefusal(chunk, slot) === undefined && !shouldAvoid(history, chunk, slot, pool));
-  });
-  if (width === 1) return fit.length === 0 ? undefined : fit.slice(0, 1);
-  return splitByKind(fit)
-    .find(({ length }) => length >= width)
-    ?.slice(0, width);
 }
 
 function isNodeEmpty(node: NodeState): boolean {

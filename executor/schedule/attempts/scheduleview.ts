@@ -2,6 +2,7 @@ import type { Chunk, Job } from "../../job/job.js";
 import type { ChunkSizer } from "../queue/chunksizer.js";
 import type { ChunkSource } from "../queue/chunksource.js";
 import { QueueSource } from "../queue/queuesource.js";
+import type { RetryQueue } from "../queue/retryqueue.js";
 import { TaskQueue } from "../queue/taskqueue.js";
 import { type ChunkOverhead, findCostlyOverhead } from "../rates/chunkoverhead.js";
 import type { CostModel } from "../rates/costmodel.js";
@@ -9,18 +10,24 @@ import type { Rates } from "../rates/rates.js";
 import type { Pool } from "../slots/pool.js";
 import { isUsable, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempt, InFlightAttempts } from "./inflight.js";
+import { DemandEstimate, type SlotDemand } from "./slotdemand.js";
 
 /** What the scheduler knows about slots and attempts, for those who show it. Durations are known once they were measured. */
 export class ScheduleView {
+  private readonly demand: DemandEstimate;
+
   constructor(
     private readonly job: Job,
     private readonly pool: Pool,
     private readonly attempts: InFlightAttempts,
     private readonly source: ChunkSource,
+    retryQueue: RetryQueue,
     private readonly chunkSizer: ChunkSizer,
     private readonly rates: Rates,
     private readonly costs: CostModel,
-  ) {}
+  ) {
+    this.demand = new DemandEstimate(job, pool, source, retryQueue, chunkSizer, rates, costs);
+  }
 
   /** The slots of all nodes that have joined. */
   *slots(): Iterable<SlotState> {
@@ -29,6 +36,14 @@ export class ScheduleView {
 
   get usableSlots(): number {
     return this.pool.usableSlots;
+  }
+
+  /**
+   * Returns how much work waits for slots, and how long the present ones need. `now`: in seconds of the scheduler's clock. `isCounted`: the
+   * slots that `remainingSeconds` relies on; default all.
+   */
+  estimateDemand(now: number, isCounted: (slot: SlotState) => boolean = () => true): SlotDemand {
+    return this.demand.estimate(this.costPerUnit(), now, isCounted);
   }
 
   inFlight(): Iterable<InFlightAttempt> {

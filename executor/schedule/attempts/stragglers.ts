@@ -4,6 +4,7 @@ import type { CostModel } from "../rates/costmodel.js";
 import type { OverheadEstimate } from "../rates/overhead.js";
 import type { Rates } from "../rates/rates.js";
 import { countAgentDeaths } from "../slots/agentdeaths.js";
+import type { Deadlines, SlotRequest } from "../slots/deadlines.js";
 import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { SlotGroups, widthOf } from "../slots/slotgroups.js";
@@ -59,6 +60,7 @@ export class StragglerPolicy {
     private readonly attempts: InFlightAttempts,
     private readonly rates: Rates,
     private readonly costs: CostModel,
+    private readonly deadlines: Deadlines,
   ) {
     this.groups = new SlotGroups(pool);
   }
@@ -76,11 +78,11 @@ export class StragglerPolicy {
     const idle = this.pool.freeSlots.findIdle(slowest.length);
     for (const one of slowest) {
       if (this.isRecomputable(one.attempt)) continue;
-      const at = idle.findIndex((slot) => this.canTake(one.attempt, slot));
+      const at = idle.findIndex((slot) => this.canTake(one.attempt, slot, now));
       if (at >= 0 && this.helpStraggler(one, idle[at]!, now, actions)) idle.splice(at, 1);
       if (idle.length === 0) break;
     }
-    if (idle.length > 0) actions.recomputations = this.planRecomputations(slowest, actions);
+    if (idle.length > 0) actions.recomputations = this.planRecomputations(slowest, actions, now);
     return actions;
   }
 
@@ -88,12 +90,18 @@ export class StragglerPolicy {
    * Whether an idle slot may take over (a part of) the chunk: one that waits for memory must go to a node that has some. A chunk for
    * several GPUs only leaves its queue for as many idle ones.
    */
-  private canTake({ attempt, slots: own, phase }: InFlightAttempt, slot: SlotState): boolean {
+  private canTake(inFlight: InFlightAttempt, slot: SlotState, now: number): boolean {
+    const { attempt, slots: own, phase } = inFlight;
     const width = widthOf(attempt.chunk);
     const isMemoryShort = own.some((one) => one.isMemoryShort);
-    const hasMemory = ({ home }: SlotState) => !isMemoryShort || !isShortOfMemory(home);
-    if (width > 1) return phase === "queued" && this.groups.findIdle(width, hasMemory) !== undefined;
-    return findPinRefusal(attempt.chunk, slot) === undefined && hasMemory(slot);
+    const hasMemory = (one: SlotState) => !isMemoryShort || !isShortOfMemory(one.home);
+    const isRunningRange = phase === "running" && this.job.kind === "range" && isSplittable(inFlight);
+    const isCutToFit = isRunningRange || (phase === "queued" && this.deadlines.isDivisible(attempt.chunk));
+    const endsInTime = (one: SlotState) =>
+      isCutToFit ? this.deadlines.admits(one, now) : this.deadlines.fits(requestOf(inFlight), one, now);
+    const fits = (one: SlotState) => hasMemory(one) && endsInTime(one);
+    if (width > 1) return phase === "queued" && this.groups.findIdle(width, fits) !== undefined;
+    return findPinRefusal(attempt.chunk, slot) === undefined && fits(slot);
   }
 
   /** Chooses what an idle slot does for a straggler; false = nothing. */
@@ -131,17 +139,35 @@ export class StragglerPolicy {
   }
 
   /** Plans which running chunks the slots that are still idle compute again. `actions`: what other idle slots do. */
-  private planRecomputations(slowest: readonly Straggler[], actions: StragglerActions): PlannedRecomputation[] {
+  private planRecomputations(
+    slowest: readonly Straggler[],
+    actions: StragglerActions,
+    now: number,
+  ): PlannedRecomputation[] {
     const candidates = slowest
       .filter(({ attempt, secondsLeft }) => this.isRecomputable(attempt) && secondsLeft < Number.POSITIVE_INFINITY)
       .map((one) => ({ ...one, units: this.costs.estimate(one.attempt.attempt.chunk)! }));
     if (candidates.length === 0) return [];
     const taken = new Set(actions.copies.map(({ slot }) => slot));
-    const idle = this.pool.freeSlots
+    let idle = this.pool.freeSlots
       .findIdle(this.pool.usableSlots)
       .filter((slot) => !taken.has(slot) && slot.rateEstimate.evidence > 0)
       .map((slot) => ({ slot, rate: slot.rateEstimate.rate! }));
-    return planRecomputations(candidates, idle, this.rates.overhead.seconds, this.job.sizing!.min);
+    for (;;) {
+      const planned = planRecomputations(candidates, idle, this.rates.overhead.seconds, this.job.sizing!.min);
+      const ending = this.listEndingBefore(planned, now);
+      if (ending.size === 0) return planned;
+      idle = idle.filter(({ slot }) => !ending.has(slot));
+    }
+  }
+
+  /** Returns the slots whose nodes end before their pieces would. */
+  private listEndingBefore(planned: readonly PlannedRecomputation[], now: number): Set<SlotState> {
+    const pieces = this.deadlines.isUsed ? planned.flatMap((one) => one.pieces) : [];
+    const ending = pieces.filter(
+      ({ slot, start, end }) => !this.deadlines.fits({ chunk: this.job.chunk(start, end) }, slot, now),
+    );
+    return new Set(ending.map(({ slot }) => slot));
   }
 
   /** Whether idle slots may compute the units of an attempt again in pieces: it cannot be split, or its node is not connected. */
@@ -218,6 +244,10 @@ export class StragglerPolicy {
   private estimateProgress({ slot, since }: InFlightAttempt, now: number): number {
     return Math.max(0, now - since - this.rates.overhead.seconds) * (slot.rateEstimate.rate ?? 0);
   }
+}
+
+function requestOf({ attempt: { chunk }, longestRunSeconds }: InFlightAttempt): SlotRequest {
+  return { chunk, longestRunSeconds };
 }
 
 function isSplittable({ isDivisible, isSplitPending }: InFlightAttempt): boolean {

@@ -44,8 +44,8 @@ export class ChunkSizer {
     this.expected.add(node, { slots, limit: state.maxConcurrent });
   }
 
-  /** Returns the units of a slot's next chunk when `left` units are unassigned. */
-  sizeNext(sizing: Sizing, slot: SlotState, left: bigint, now: number): bigint {
+  /** Returns the units of a slot's next chunk when `left` units are unassigned; 0 = the fewest that it may have cost more than `fitCost`. */
+  sizeNext(sizing: Sizing, slot: SlotState, left: bigint, now: number, fitCost = Number.POSITIVE_INFINITY): bigint {
     const { rate } = slot.rateEstimate;
     const estimate = { ...slot.rateEstimate, rate: rate && rate * this.width };
     const size = chooseChunkSize(sizing, estimate, {
@@ -57,7 +57,9 @@ export class ChunkSizer {
       deviation: this.rates.predictionError.deviation,
     });
     this.lastSize = Number(size);
-    return size;
+    const most = Math.floor(fitCost * this.width);
+    if (most >= this.lastSize) return size;
+    return most < Math.min(Math.max(1, sizing.min), Number(left)) ? 0n : BigInt(most);
   }
 
   /**

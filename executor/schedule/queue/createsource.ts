@@ -10,8 +10,8 @@ import { TaskQueue } from "./taskqueue.js";
 
 /** Creates the source of a range, in ascending order. */
 export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
-  return new SequentialSource(job.first, job.first + job.units, (slot, left, now) =>
-    sizes.sizeNext(job.sizing!, slot, left, now),
+  return new SequentialSource(job.first, job.first + job.units, (slot, left, now, fitCost) =>
+    sizes.sizeNext(job.sizing!, slot, left, now, fitCost),
   );
 }
 
@@ -27,9 +27,11 @@ export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBus
     return source;
   }
   const any = job.chunk(job.first, job.first + 1n);
-  return new SequentialSource(job.first, job.first + job.units, (slot, left) => {
+  return new SequentialSource(job.first, job.first + job.units, (slot, left, _now, fitCost) => {
     const mean = lengths.estimate(any);
-    if (mean === undefined || !isBusy()) return 1n;
+    if (mean === undefined) return 1n;
+    if (mean > fitCost) return 0n;
+    if (!isBusy()) return 1n;
     return mean <= lengthCutoff(slot, pool, { total: mean * Number(left), mean }) ? 1n : 0n;
   });
 }

@@ -13,6 +13,8 @@ export interface PendingChunk extends HeapItem {
   leftAttempt?: string;
   /** The node without enough memory for it: it does not go back there while that node is short of memory. */
   outOfMemoryNode?: string;
+  /** The longest that an attempt at it has run on a node that then ended, in seconds. */
+  longestRunSeconds?: number;
 }
 
 /** Returns the delay in seconds after try `number`: exponential backoff, `base` * 2 ** (number - 1). */

@@ -53,8 +53,13 @@ export class QueueSource implements ChunkSource {
     }
   }
 
-  take(slot: SlotState, _now: number, mostCost = Number.POSITIVE_INFINITY): [start: bigint, end: bigint] | undefined {
-    const most = Math.min(mostCost, this.findCutoff(slot));
+  take(
+    slot: SlotState,
+    _now: number,
+    mostCost = Number.POSITIVE_INFINITY,
+    fitCost = Number.POSITIVE_INFINITY,
+  ): [start: bigint, end: bigint] | undefined {
+    const most = Math.min(mostCost, fitCost, this.findCutoff(slot));
     let looks = 0;
     for (const priority of this.priorities) {
       const line = this.lines.get(priority)!;

@@ -81,6 +81,12 @@ export class RetryQueue {
     return this.due.get(pin) ?? [];
   }
 
+  /** All chunks, due or not. */
+  *values(): Iterable<PendingChunk> {
+    yield* this.later.values();
+    for (const queue of this.dueQueues()) yield* queue;
+  }
+
   /** Returns a due chunk; undefined = there is none. */
   first(): Chunk | undefined {
     for (const queue of this.dueQueues()) for (const { chunk } of queue) return chunk;

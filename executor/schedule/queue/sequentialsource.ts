@@ -8,11 +8,11 @@ export class SequentialSource implements ChunkSource {
   private cursor: bigint;
   private remaining: bigint;
 
-  /** `sizeFor`: the most units of a slot's next chunk; 0 = the slot should get none. */
+  /** `sizeFor`: the most units of a slot's next chunk, whose cost is at most `fitCost`; 0 = the slot should get none. */
   constructor(
     first: bigint,
     private readonly end: bigint,
-    private readonly sizeFor: (slot: SlotState, left: bigint, now: number) => bigint,
+    private readonly sizeFor: (slot: SlotState, left: bigint, now: number, fitCost: number) => bigint,
   ) {
     this.cursor = first;
     this.remaining = end - first;
@@ -22,9 +22,14 @@ export class SequentialSource implements ChunkSource {
     return this.remaining;
   }
 
-  take(slot: SlotState, now: number): [start: bigint, end: bigint] | undefined {
+  take(
+    slot: SlotState,
+    now: number,
+    _mostCost?: number,
+    fitCost = Number.POSITIVE_INFINITY,
+  ): [start: bigint, end: bigint] | undefined {
     if (this.remaining === 0n) return undefined;
-    const size = this.sizeFor(slot, this.remaining, now);
+    const size = this.sizeFor(slot, this.remaining, now, fitCost);
     const gap = size === 0n ? undefined : this.taken.findGap(this.cursor, this.end);
     if (gap === undefined) return undefined;
     const [start, limit] = gap;

@@ -57,20 +57,33 @@ export class TaskOrder {
   /**
    * Returns the index of the task that a slot should start. Among the tasks with the highest priority, and of those the most GPUs, it is the longest
    * one that is no longer than `most` and has the share `ahead` (0 to 1) of their total length before it; among equals, the
-   * first in the list. undefined = there is none.
+   * first in the list. None of those may be longer than `fitting`; if all of them are, it is one of the next. undefined = there is none.
    */
-  pick(ahead: number, most: number): number | undefined {
-    const first = this.findPresent(0);
-    if (first === this.order.length) return undefined;
+  pick(ahead: number, most: number, fitting = Number.POSITIVE_INFINITY): number | undefined {
+    let before = 0;
+    for (let first = this.findPresent(0); first < this.order.length; ) {
+      const { end, index } = this.pickFrom(first, before, ahead, Math.min(most, fitting));
+      if (index !== undefined || most <= fitting) return index;
+      before = this.lengths.prefixSum(end);
+      first = this.findPresent(end);
+    }
+    return undefined;
+  }
+
+  /**
+   * Picks a task among those that are as urgent and need as many GPUs as the one at position `first`; `before`: the total length of those
+   * before it. Returns the index, and the position where the others begin.
+   */
+  private pickFrom(first: number, before: number, ahead: number, most: number): { end: number; index?: number } {
     const { priority, width } = this.rankAt(first);
     const isLater = (rank: TaskRank) => rank.priority < priority || (rank.priority === priority && rank.width < width);
     const end = this.search(first, this.order.length, isLater);
-    const sum = this.lengths.prefixSum(end);
-    const start = this.order[this.lengths.findPrefix(Math.min(ahead * sum, sum - 1))]!;
+    const sum = this.lengths.prefixSum(end) - before;
+    const start = this.order[this.lengths.findPrefix(before + Math.min(ahead * sum, sum - 1))]!;
     const position = this.search(first, end, (_, index) => this.compare(index, start) >= 0);
     const cutoff = this.search(first, end, (rank) => rank.length <= most);
     const place = this.findPresent(Math.max(position, cutoff));
-    return place < end ? this.order[place] : undefined;
+    return { end, index: place < end ? this.order[place] : undefined };
   }
 
   /** Returns the first position at or after `place` whose task is present, halving paths on the way. */

@@ -50,7 +50,12 @@ export class TaskQueue implements ChunkSource {
     return grain === undefined || this.remaining === 0 ? undefined : (grain * this.order.length) / this.remaining;
   }
 
-  take(slot: SlotState, _now: number, mostCost = Number.POSITIVE_INFINITY): [start: bigint, end: bigint] | undefined {
+  take(
+    slot: SlotState,
+    _now: number,
+    mostCost = Number.POSITIVE_INFINITY,
+    fitCost = Number.POSITIVE_INFINITY,
+  ): [start: bigint, end: bigint] | undefined {
     if (this.remaining === 0) return undefined;
     if (this.costs.count >= this.resortAt) {
       this.order = this.sortTasks();
@@ -58,7 +63,9 @@ export class TaskQueue implements ChunkSource {
     }
     const ahead =
       slot.rateEstimate.rate === undefined ? 0 : this.pool.rateHistogram.shareFasterThan(slot.rateEstimate.rate);
-    const index = this.order.pick(ahead, Math.min(this.findCutoff(slot), mostCost / (this.costPerLength() ?? 0)));
+    const grain = this.costPerLength();
+    const fitLength = grain === undefined ? Number.POSITIVE_INFINITY : fitCost / grain;
+    const index = this.order.pick(ahead, Math.min(this.findCutoff(slot), mostCost / (grain ?? 0)), fitLength);
     if (index === undefined) return undefined;
     this.takeOut(index);
     const start = this.job.first + BigInt(index);

@@ -130,6 +130,17 @@ export class Rates {
     return weights === 0 ? undefined : sum / weights;
   }
 
+  /** The mean rate of all slots that were measured, also of those that have left; undefined = none was. */
+  get meanRate(): number | undefined {
+    let [sum, count] = [0, 0];
+    for (const { rate, evidence } of this.bySlot.values())
+      if (rate !== undefined && evidence > 0) {
+        sum += rate;
+        count++;
+      }
+    return count === 0 ? undefined : sum / count;
+  }
+
   /** Starts from what earlier runs have learned. */
   restore({ overhead, slots, deviation }: LearnedRates): void {
     if (deviation !== undefined) this.predictionError.restore(deviation);

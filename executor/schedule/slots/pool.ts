@@ -7,6 +7,7 @@ import { RateHistogram } from "./ratehistogram.js";
 import {
   createNodeState,
   createSlotState,
+  isFull,
   isUsable,
   listSharers,
   type NodeState,
@@ -17,9 +18,6 @@ import {
 } from "./slotstate.js";
 import { UsableCount } from "./usablecount.js";
 import { WorkInProgress } from "./workinprogress.js";
-
-/** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
-const MAX_COLLECTING_PER_NODE = 256;
 
 /** Only the pool may write what everybody else may read. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -42,7 +40,7 @@ export class Pool {
   private depth = 1;
   /** Whether slots get one chunk each, because none has succeeded. */
   private isInTrial = false;
-  private readonly usable = new UsableCount();
+  readonly usable = new UsableCount();
 
   constructor(
     private readonly rates: Rates,
@@ -54,11 +52,12 @@ export class Pool {
   }
 
   /** Adds a node, or replaces the slots of one that joins again; slots that it no longer has stay unusable. */
-  joinNode(name: string, slots: readonly Slot[], limit: number): void {
+  joinNode(name: string, slots: readonly Slot[], limit: number, deadline?: number): void {
     const node: Mutable<NodeState> = this.nodesByName.get(name) ?? createNodeState(name, this.nodes.size, limit);
     this.nodesByName.set(name, node);
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
     node.disconnectedAt = undefined;
+    node.deadline = deadline;
     node.maxConcurrent = limit;
     node.surplusLoad = 0;
     node.slots = slots.map((slot) => this.updateSlot(node, slot));
@@ -102,6 +101,13 @@ export class Pool {
     this.refresh(slot);
   }
 
+  /** Notes whether the node of a slot ends before any chunk that waits would end there. */
+  setEndsTooSoon(slot: SlotState, endsTooSoon: boolean): void {
+    if (slot.endsTooSoon === endsTooSoon) return;
+    writable(slot).endsTooSoon = endsTooSoon;
+    this.refresh(slot);
+  }
+
   /** Notes which slots of a node wait for host memory; no other slot of the node does. */
   setMemoryPressure(name: string, slots: readonly number[]): void {
     for (const slot of this.nodes.get(name)?.slots ?? []) writable(slot).isMemoryShort = slots.includes(slot.slot);
@@ -142,7 +148,7 @@ export class Pool {
   /** Counts an attempt that was started on these slots of a node, or (`by` = -1) that has left them. */
   changeLoad(slots: readonly SlotState[], by: 1 | -1): void {
     const { home } = slots[0]!;
-    const wasFull = this.isFull(home);
+    const wasFull = isFull(home, this.depth);
     const sharers = listSharers(slots[0]!);
     for (const slot of sharers) this.freeSlots.delete(slot);
     for (const slot of slots) {
@@ -150,14 +156,17 @@ export class Pool {
       if (slot.load === 0) this.workInProgress.remove(slot.key);
     }
     writable(home).surplusLoad += by * (slots.length - 1);
-    for (const slot of wasFull === this.isFull(home) ? [...slots, ...sharers] : home.slots) this.updateFreeSlots(slot);
+    for (const slot of wasFull === isFull(home, this.depth) ? [...slots, ...sharers] : home.slots)
+      this.updateFreeSlots(slot);
+    // Its last chunk may have ended so early that another one fits.
+    if (by === -1) for (const slot of slots) this.setEndsTooSoon(slot, false);
   }
 
   /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
   changeCollecting(node: NodeState, by: 1 | -1): void {
-    const wasFull = this.isFull(node);
+    const wasFull = isFull(node, this.depth);
     writable(node).collectingCount += by;
-    if (wasFull !== this.isFull(node)) for (const slot of node.slots) this.updateFreeSlots(slot);
+    if (wasFull !== isFull(node, this.depth)) for (const slot of node.slots) this.updateFreeSlots(slot);
   }
 
   /** Returns the health of a slot, which may have left with its node. */
@@ -235,7 +244,8 @@ export class Pool {
     const known = this.slots.get(key) ?? this.createSlot(home, slot);
     this.slots.set(key, known);
     this.workInProgress.remove(key);
-    return Object.assign(known, slot, { holder: undefined, broken: undefined, isMemoryShort: false, load: 0 });
+    const isNew = { holder: undefined, broken: undefined, isMemoryShort: false, endsTooSoon: false, load: 0 };
+    return Object.assign(known, slot, isNew);
   }
 
   private createSlot(home: NodeState, slot: Slot): SlotState {
@@ -246,15 +256,7 @@ export class Pool {
 
   /** Whether a node may run one more chunk, on slots that are idle. */
   hasCapacity(node: NodeState): boolean {
-    return !this.isFull(node);
-  }
-
-  /** Whether a node is at its limit of concurrent chunks for this depth, or has too many results to collect. */
-  private isFull(node: NodeState): boolean {
-    if (node.collectingCount >= MAX_COLLECTING_PER_NODE) return true;
-    if (node.maxConcurrent >= node.slots.length) return false;
-    const load = node.slots.reduce((sum, slot) => sum + Math.min(slot.load, this.depth), 0);
-    return load - node.surplusLoad >= node.maxConcurrent * this.depth;
+    return !isFull(node, this.depth);
   }
 
   private setHealth(health: SlotHealth, change: Partial<SlotHealth>): void {
@@ -287,7 +289,7 @@ export class Pool {
 
   private hasRoom(slot: SlotState): boolean {
     if (slot.home.isReserved || slot.isHeld || slot.hasFailedTrial) return false;
-    return slot.load < this.depth && !(slot.health.isHalfOpen && slot.load > 0) && !this.isFull(slot.home);
+    return slot.load < this.depth && !(slot.health.isHalfOpen && slot.load > 0) && !isFull(slot.home, this.depth);
   }
 }
 

@@ -29,6 +29,8 @@ export interface FailureRecord {
   agentDied?: true;
   /** Whether it had its node to itself; recorded only if the agent died. */
   wasExclusive?: boolean;
+  /** Its node ended before it did. It uses up a try of the chunk and does not count against the slot. */
+  wasCutOff?: true;
 }
 
 /** The failed attempts of a chunk, oldest first. Every attempt of a chunk shares one array. */
@@ -144,7 +146,7 @@ export class QuarantineTracker {
   }
 
   private isChunkAtFault(history: AttemptHistory): boolean {
-    const counted = history.filter((record) => !record.forgiven && !record.agentDied);
+    const counted = history.filter((record) => !record.forgiven && !record.agentDied && !record.wasCutOff);
     const isSingle = this.pool.nodes.size <= 1;
     const places = counted.map(({ node, slot }) => (isSingle ? hardwareOf(this.pool, slot) : node));
     return new Set(places).size > 1;

@@ -2,6 +2,9 @@ import type { Slot } from "../events.js";
 import type { RateEstimate } from "../rates/rates.js";
 import type { HeapItem } from "./heap.js";
 
+/** A node with this many results to collect gets no more work, so that memory stays bounded if the local disk is slow. */
+const MAX_COLLECTING_PER_NODE = 256;
+
 /** The health of a slot. The object lives as long as the run, however often its node leaves and joins. Only the pool changes it. */
 export interface SlotHealth {
   readonly node: string;
@@ -28,6 +31,8 @@ export interface SlotState extends Slot, HeapItem {
   readonly isHeld: boolean;
   /** Whether its next chunk waits for host memory. */
   readonly isMemoryShort: boolean;
+  /** Whether its node ends before any chunk that waits would end there. */
+  readonly endsTooSoon: boolean;
   readonly health: SlotHealth;
   /** Whether its chunk failed while no chunk of the run has succeeded: it gets no other one before the next round of the trial. */
   readonly hasFailedTrial: boolean;
@@ -45,6 +50,8 @@ export interface NodeState {
   readonly joinOrder: number;
   /** When its connection dropped, in seconds; undefined = it is connected. */
   readonly disconnectedAt?: number;
+  /** When it leaves, in seconds; undefined = it stays. */
+  readonly deadline?: number;
   /** The most chunks that run at once on the node. */
   readonly maxConcurrent: number;
   readonly slots: readonly SlotState[];
@@ -73,6 +80,7 @@ export function createSlotState(
     key: slotKey(slot.node, slot.slot),
     home,
     isMemoryShort: false,
+    endsTooSoon: false,
     isHeld: false,
     health,
     hasFailedTrial: false,
@@ -86,6 +94,14 @@ export function createSlotState(
 
 export function isConnected({ disconnectedAt }: NodeState): boolean {
   return disconnectedAt === undefined;
+}
+
+/** Whether a node is at its limit of concurrent chunks for slots that hold `depth` of them, or has too many results to collect. */
+export function isFull({ collectingCount, maxConcurrent, slots, surplusLoad }: NodeState, depth: number): boolean {
+  if (collectingCount >= MAX_COLLECTING_PER_NODE) return true;
+  if (maxConcurrent >= slots.length) return false;
+  const load = slots.reduce((sum, slot) => sum + Math.min(slot.load, depth), 0);
+  return load - surplusLoad >= maxConcurrent * depth;
 }
 
 /** Whether a chunk on the node waits for host memory. */
@@ -104,7 +120,7 @@ export function rateKey({ node, slot, sharers }: Pick<Slot, "node" | "slot" | "s
 
 /** Whether the slot may be given work now, or after what it has. */
 export function isUsable(slot: SlotState): boolean {
-  if (slot.holder !== undefined || slot.broken !== undefined) return false;
+  if (slot.holder !== undefined || slot.broken !== undefined || slot.endsTooSoon) return false;
   const { quarantine, sick, drained } = slot.health;
   return quarantine === undefined && sick === undefined && drained === undefined && isConnected(slot.home);
 }

@@ -1,14 +1,18 @@
 import type { Slot } from "../events.js";
+import type { SlotState } from "./slotstate.js";
 
 /** How many slots are usable, in all and by GPU index. */
 export class UsableCount {
   private readonly byGpu = new Map<number | undefined, number>();
   /** The number of usable slots. */
   total = 0;
+  /** Those of them on nodes without a deadline. */
+  lasting = 0;
 
   /** Counts a slot that has become usable, or (`by` = -1) that no longer is. */
-  change({ gpu }: Slot, by: 1 | -1): void {
+  change({ gpu, home }: SlotState, by: 1 | -1): void {
     this.total += by;
+    if (home.deadline === undefined) this.lasting += by;
     this.byGpu.set(gpu, (this.byGpu.get(gpu) ?? 0) + by);
   }
 

@@ -28,6 +28,11 @@ export class WorkInProgress {
     this.unitsFromZero += rate * endsAt;
   }
 
+  /** Returns when the last chunk of a slot is expected to end, in seconds; undefined = it has none, or that is unknown. */
+  endOf(key: string): number | undefined {
+    return this.slots.get(key)?.endsAt;
+  }
+
   /** Removes all chunks of a slot. */
   remove(key: string): void {
     const slot = this.slots.get(key);

@@ -18,7 +18,7 @@ class CardSet:
     def set_up(self, known: list[Message]) -> None:
         """`known`: what `open` says of the cards of each vendor."""
         for one in known:
-            self.by_vendor.setdefault(one["vendor"], Cards(one["vendor"])).set_up(one["pci"])
+            self.by_vendor.setdefault(one["vendor"], Cards(one["vendor"], one.get("bound", False))).set_up(one["pci"])
 
     def of(self, slot: Slot) -> Cards | None:
         """The cards among which the slot's GPU is; None for a CPU slot."""

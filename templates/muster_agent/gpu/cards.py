@@ -18,10 +18,10 @@ BUS_CACHE_SECONDS = 0.1  # how long a check of the bus is valid: a program takes
 class Cards:
     """`pci`: addresses by index, as they were first seen; the partitions of a card have its address. `others`: further cards that the
     vendor's runtime numbers, such as the graphics of a processor. `uuids`: by address. `lost`: addresses that are on the bus, yet
-    cannot be used by programs, according to NVIDIA's tool."""
+    cannot be used by programs, according to NVIDIA's tool. `is_bound`: a batch system has bound them, and numbers them in its own way."""
 
-    def __init__(self, vendor: str):
-        self.vendor = vendor
+    def __init__(self, vendor: str, is_bound: bool = False):
+        self.vendor, self.is_bound = vendor, is_bound
         self.pci: list[str] = []
         self.others: list[str] = []
         self.uuids: dict[str, str] = {}
@@ -58,6 +58,8 @@ class Cards:
     def binding(self, gpus: list[int]) -> dict[bytes, bytes]:
         """Environment that binds these GPUs although others are lost, or the runtime numbers cards that are no slots. Empty while
         their numbers in the runtime are their indices. NVIDIA's runtime takes no list of both numbers and UUIDs."""
+        if self.is_bound:
+            return {}
         addresses = [self.address(gpu) for gpu in gpus]
         present = [pci for pci in addresses if pci is not None and self.is_present(pci)]
         if not gpus or len(present) < len(gpus):

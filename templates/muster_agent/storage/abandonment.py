@@ -13,7 +13,8 @@ FILE_NAME = "life"
 
 
 class Abandonment:
-    """The file `life` in a run's folder: the boot that its agent runs under, and the agent's lease in seconds."""
+    """The file `life` in a run's folder: the boot that its agent runs under, the agent's lease in seconds, and the name of the machine,
+    because several machines may share the folder."""
 
     def __init__(self, root: str, boot: str):
         self.root, self.boot = root, boot
@@ -25,7 +26,7 @@ class Abandonment:
             return
         try:
             with open(os.path.join(self.root, FILE_NAME), "w") as file:
-                json.dump({"boot": self.boot, "lease": lease_seconds}, file)
+                json.dump({"boot": self.boot, "lease": lease_seconds, "machine": os.uname().nodename}, file)
             self.written = lease_seconds
         except OSError:
             pass
@@ -43,6 +44,8 @@ class Abandonment:
                 return False
             with open(os.path.join(folder, FILE_NAME)) as file:
                 life = json.load(file)
+            if life.get("machine", os.uname().nodename) != os.uname().nodename:
+                return False
             return life["boot"] != self.boot and time.clock_gettime(time.CLOCK_BOOTTIME) > life["lease"]
         except (OSError, ValueError, KeyError, TypeError):
             return False

@@ -1,5 +1,6 @@
 import t from "tap";
 import { judgeSlots, type PlacementFacts } from "../../../executor/run/placementrules.js";
+import { ENDS_TOO_SOON } from "../../../executor/run/record/liverun.js";
 import { createDefaultNode } from "../../../fleet/mergenode.js";
 import { createBusySlot, createLiveNode, createLiveRun } from "../../report/liverunsample.js";
 
@@ -9,7 +10,8 @@ const attempt = { chunk: "me", attempt: 1, node: "a", slot: 0, state: "failed" a
 function judge(change: Partial<PlacementFacts> = {}) {
   const live = createLiveRun({ nodes: [createLiveNode("a")], slots: [{ node: "a", slot: 0 }] });
   const facts = { job: { needs: { playbooks: [] } }, chunk: { id: "me" }, nodes: [node("a")], attempts: [], live };
-  return judgeSlots({ ...facts, isSelected: (one, names) => names.includes(one.name), ...change }).map(
+  const nowMs = Date.parse("2026-01-01T12:00:00Z");
+  return judgeSlots({ ...facts, nowMs, isSelected: (one, names) => names.includes(one.name), ...change }).map(
     ({ node: name, slot, reasons }) => [name, slot, ...reasons],
   );
 }
@@ -49,6 +51,15 @@ t.test("each rule that refuses a slot, all at once", async (t) => {
     ["failed", { attempts: [attempt] }, "attempt 1 of the chunk failed there: others come first"],
   ];
   for (const [name, change, reason] of table) t.same(judge(change), [["a", 0, reason]], name);
+  const until = "2026-01-01T12:03:20.400Z";
+  const ending = live({ rate: 2, reason: ENDS_TOO_SOON }, { until });
+  const deadline: [chunk: PlacementFacts["chunk"], reason: string][] = [
+    [{ id: "me", expectedSeconds: 720 }, "its node ends in 3 min 20 s, before the chunk would (expected 12 min 00 s)"],
+    [{ id: "me", units: 1000 }, "its node ends in 3 min 20 s, before the chunk would (expected 8 min 20 s)"],
+    [{ id: "me" }, "its node ends in 3 min 20 s, before another chunk would"],
+  ];
+  for (const [chunk, reason] of deadline) t.same(judge({ live: ending, chunk }), [["a", 0, reason]], reason);
+  t.same(judge({ live: live({ rate: 2 }, { until }), chunk: { id: "me", units: 100 } }), [["a", 0]], "in time");
   const all = live({ reason: "GPU 0 is lost", gpu: 0 }, { state: "silent" });
   t.same(judge({ live: all, chunk: { id: "me", gpu: 1 }, attempts: [attempt, { ...attempt, attempt: 2 }] }), [
     [

@@ -9,7 +9,7 @@ export const MAGIC = "\x1emuster relay\x1e\n";
 /** Returns a whole frame. */
 export function encodeFrame(kind: number, channel: number, payload: Buffer | string = ""): Buffer {
   const bytes = Buffer.from(payload);
-  return Buffer.concat([encodeHeader(kind, channel, bytes.length), bytes]);
+  return Buffer.concat([encodeHeader(kind, channel, bytes.length), bytes, Buffer.from("\n")]);
 }
 
 /** A channel in which the test is the relay. */

@@ -1,7 +1,7 @@
 import t from "tap";
 import { sequentialIds } from "../../../../executor/schedule/attempts/attemptids.js";
 import { Scheduler } from "../../../../executor/schedule/scheduler.js";
-import { openRun, rangeJob, startedAttempts } from "../schedulefixture.js";
+import { openRun, rangeJob, slots, startedAttempts, taskJob } from "../schedulefixture.js";
 
 t.test(
   "durations are unknown before the first chunk of a slot has ended, a rate of the inventory or not",
@@ -47,4 +47,39 @@ t.test("tasks are expected to take as long as their like, or as the job says", a
     Object.values(expected()).filter((seconds) => seconds !== 40),
     [10, 10],
   );
+});
+
+t.test("demand: the slot time of what waits, and when the present slots have done it", async (t) => {
+  const scheduler = new Scheduler(
+    rangeJob(1000n, { sizing: { by: "rate", base: 100, min: 50, max: 100 } }),
+    [],
+    sequentialIds(),
+  );
+  const { view } = scheduler;
+  t.same(view.estimateDemand(0), { waitingSeconds: undefined, waitingChunks: 20, remainingSeconds: undefined });
+  scheduler.handle({ type: "moreNodesExpected", expected: true }, 0);
+  openRun(scheduler, [["a", 2, 10]]);
+  const before = view.estimateDemand(0);
+  t.match(before, { waitingSeconds: 80, waitingChunks: 16 }, "800 units at 10 a second");
+  t.equal(before.remainingSeconds, 50, "two slots, and 200 units in flight");
+  const join = (node: string, deadline: number) => {
+    const place = { node, slots: slots(node, 1, 10), limit: 1, held: [], deadline };
+    return startedAttempts(scheduler.handle({ type: "nodeJoined", ...place }, 0));
+  };
+  const [onB] = join("b", 20);
+  t.ok(onB!.chunk.end - onB!.chunk.start <= 50n, "what fits into 15 s at a third of the rate that is claimed");
+  // 1000 units: 30 a second for 20 s, then 20 a second.
+  t.equal(view.estimateDemand(0).remainingSeconds, 40);
+  t.equal(view.estimateDemand(0, ({ node }) => node === "b").remainingSeconds, Number.POSITIVE_INFINITY);
+});
+
+t.test("demand of tasks: each on a slot of its own", async (t) => {
+  const scheduler = new Scheduler(
+    taskJob([10, 20, 30].map((expectedSeconds) => ({ expectedSeconds }))),
+    [],
+    sequentialIds(),
+  );
+  t.match(scheduler.view.estimateDemand(0), { waitingChunks: 3, waitingSeconds: undefined });
+  openRun(scheduler, [["a", 1]]);
+  t.match(scheduler.view.estimateDemand(0), { waitingChunks: 2, waitingSeconds: 30, remainingSeconds: 60 });
 });

@@ -1,0 +1,257 @@
+import type { AllocationState, Engine } from "../../../fleet/engine.js";
+import { type Cluster, createPilotNode } from "../../../fleet/slurm/cluster.js";
+import { SlurmError } from "../../../fleet/slurm/slurmerror.js";
+import { MusterError } from "../../../schemas/errors.js";
+import { failpoint } from "../failpoint.js";
+import type { OpenPilot } from "../record/openpilots.js";
+import { monotonicSeconds } from "../timer.js";
+import { pauseAfterFailures, pauseBeforeLook } from "./decidepilots.js";
+import { drawToken, formatJobName, isOverdue, type Pilot, parseJobName } from "./pilot.js";
+import type { PilotRecords } from "./pilotrecords.js";
+
+/** So many pilots in a row that end before they could work mean that none will. */
+const MAX_FAILURES = 5;
+/** Until a pilot can be submitted again that the cluster's limits did not allow. */
+const LIMIT_PAUSE_SECONDS = 60;
+/** A submission whose reply was lost may take so long to be seen. */
+const UNSEEN_SECONDS = 120;
+
+/** What happens to the pilots of a cluster. */
+export type PilotEvent =
+  | { type: "started"; pilot: Pilot; secondsLeft: number | undefined }
+  /** `reason`: what is known of why; undefined = nothing. */
+  | { type: "over"; pilot: Pilot; reason: string | undefined }
+  | { type: "notice"; message: string }
+  /** No further pilots will come: the cluster refuses them, or none can work. */
+  | { type: "unusable"; error: MusterError };
+
+/** The pilots of one cluster: submits them, and follows what the cluster says of them. Nothing here knows what they compute. */
+export class ClusterPilots {
+  readonly pilots = new Map<string, Pilot>();
+  /** Why no pilot can work; undefined = one may. */
+  problem: MusterError | undefined;
+  private nextLookAt = 0;
+  private looks = 0;
+  private pausedUntil = 0;
+  private failures = 0;
+  private isUnanswered = false;
+  private isLimitNoticed = false;
+
+  constructor(
+    readonly cluster: Cluster,
+    private readonly engine: Engine & { explainEnd(id: string): Promise<string | undefined> },
+    private readonly runIds: readonly string[],
+    private readonly records: PilotRecords,
+    private readonly emit: (event: PilotEvent) => void,
+  ) {}
+
+  /** Takes over a pilot of an earlier session. */
+  adopt({ token, id, beganAtMs }: OpenPilot): void {
+    const state = id === undefined ? "submitting" : "pending";
+    this.pilots.set(token, { ...createPilot(token), id, beganAtMs, state });
+  }
+
+  get canSubmit(): boolean {
+    return this.problem === undefined && monotonicSeconds() >= this.pausedUntil;
+  }
+
+  get unstarted(): number {
+    return [...this.pilots.values()].filter(({ state, isReleased }) => state !== "working" && !isReleased).length;
+  }
+
+  /** Makes the next look soon: something may have happened to a pilot. */
+  lookSoon(): void {
+    this.looks = 0;
+    this.nextLookAt = Math.min(this.nextLookAt, monotonicSeconds() + pauseBeforeLook(0));
+  }
+
+  /** Notes that the agent of a pilot has been attached: it can work. */
+  markWorking(pilot: Pilot): void {
+    pilot.state = "working";
+    this.failures = 0;
+  }
+
+  /** Submits so many pilots, one after another. */
+  async submit(count: number): Promise<void> {
+    const pilots = Array.from({ length: count }, () => createPilot(drawToken()));
+    await this.records.recordSubmissions(this.cluster.name, pilots);
+    failpoint("pilot-journaled");
+    for (const pilot of pilots) this.pilots.set(pilot.token, pilot);
+    const ids: string[] = [];
+    for (const [index, pilot] of pilots.entries()) {
+      const error = await this.submitOne(pilot);
+      if (pilot.id !== undefined) ids.push(pilot.id);
+      if (error === undefined) continue;
+      for (const rest of pilots.slice(index + 1)) this.forget(rest, "it was not submitted");
+      break;
+    }
+    if (ids.length > 0) this.notice(`${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} submitted`);
+    this.lookSoon();
+  }
+
+  /** Looks at the queue where that is due. Does not reject for errors of the cluster. */
+  async lookIfDue(): Promise<void> {
+    const now = monotonicSeconds();
+    if (this.pilots.size === 0 || now < this.nextLookAt) return;
+    this.nextLookAt = now + pauseBeforeLook(++this.looks);
+    await this.look();
+  }
+
+  /** Looks at the queue now. Returns whether the cluster has answered. */
+  async look(): Promise<boolean> {
+    const askedAt = monotonicSeconds();
+    let states: ReadonlyMap<string, AllocationState>;
+    try {
+      states = await this.engine.list();
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error;
+      this.handleUnanswered(error);
+      return false;
+    }
+    this.isUnanswered = false;
+    await this.findUnknown(states);
+    for (const pilot of [...this.pilots.values()]) await this.update(pilot, states.get(pilot.id ?? ""), askedAt);
+    return true;
+  }
+
+  /** Ends pilots. Resolves when the cluster has been told; rejects as the engine does. */
+  async cancel(pilots: readonly Pilot[]): Promise<void> {
+    const ids = pilots.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    for (const pilot of pilots) pilot.isReleased = true;
+    if (ids.length > 0) await this.engine.cancel(ids);
+    this.lookSoon();
+  }
+
+  /** Counts a pilot that cannot work, e.g. because its node is refused. */
+  recordFailure(reason: string): void {
+    this.failures++;
+    this.pausedUntil = monotonicSeconds() + pauseAfterFailures(this.failures);
+    if (this.failures < MAX_FAILURES) return;
+    const next =
+      "Check that a job of your own runs there, and `modules`, `setup`, `python` and `workdir` of the cluster in the inventory.";
+    const message = `${MAX_FAILURES} pilots in a row ended before they could work: ${reason}`;
+    this.fail(new MusterError("SLURM", message, { node: this.cluster.name, next }));
+  }
+
+  /** Returns the error of a submission that failed; undefined = it succeeded. */
+  private async submitOne(pilot: Pilot): Promise<MusterError | undefined> {
+    const runId = this.runIds.at(-1)!;
+    pilot.submittedAt = monotonicSeconds();
+    try {
+      pilot.id = await this.engine.submit({ jobName: formatJobName(runId, pilot.token), run: runId });
+      failpoint("pilot-submitted");
+      pilot.state = "pending";
+      await this.records.recordId(this.cluster.name, pilot);
+      failpoint("pilot-recorded");
+      this.isLimitNoticed = false;
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error;
+      this.handleRefusal(pilot, error);
+      return error;
+    }
+  }
+
+  private handleRefusal(pilot: Pilot, error: MusterError): void {
+    if (error instanceof SlurmError && error.kind === "limited") {
+      this.forget(pilot, "a limit of the cluster");
+      this.pausedUntil = monotonicSeconds() + LIMIT_PAUSE_SECONDS;
+      if (!this.isLimitNoticed) this.notice(`no further pilot for now: ${error.reason}`);
+      this.isLimitNoticed = true;
+      return;
+    }
+    if (["LOST", "TIMEOUT", "UNREACHABLE", "DROPPED"].includes(error.code)) {
+      // It may have been submitted all the same: the next looks tell.
+      this.pausedUntil = monotonicSeconds() + pauseAfterFailures(1);
+      return this.notice(`${error.reason}; it is tried again`);
+    }
+    this.forget(pilot, "refused");
+    this.fail(error);
+  }
+
+  /** Removes a pilot that was certainly not submitted. */
+  private forget(pilot: Pilot, reason: string): void {
+    this.pilots.delete(pilot.token);
+    this.records.recordEnd(this.cluster.name, pilot, reason);
+  }
+
+  private fail(error: MusterError): void {
+    if (this.problem !== undefined) return;
+    this.problem = error;
+    this.emit({ type: "unusable", error });
+  }
+
+  private handleUnanswered(error: MusterError): void {
+    if (!this.isUnanswered) this.notice(`its queue cannot be looked at (${error.reason}); what runs goes on`);
+    this.isUnanswered = true;
+    for (const pilot of this.pilots.values())
+      if (isOverdue(pilot, this.cluster, Date.now()))
+        this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
+  }
+
+  /** Finds the ids of submissions whose reply was lost, and pilots of this run that no record tells of. */
+  private async findUnknown(states: ReadonlyMap<string, AllocationState>): Promise<void> {
+    for (const [id, { jobName, state }] of states) {
+      const token = parseJobName(jobName, this.runIds);
+      if (token === undefined || state === "ending") continue;
+      const pilot = this.pilots.get(token) ?? createPilot(token);
+      if (pilot.id !== undefined) continue;
+      pilot.id = id;
+      pilot.state = "pending";
+      this.pilots.set(token, pilot);
+      await this.records.recordId(this.cluster.name, pilot);
+      this.notice(`pilot ${id} was found in the queue`);
+    }
+  }
+
+  /** `askedAt`: when the look began; what was submitted later may be missing in it. */
+  private async update(pilot: Pilot, found: AllocationState | undefined, askedAt: number): Promise<void> {
+    if (found === undefined || found.state === "ending") {
+      const isUnseen = pilot.id === undefined && askedAt < pilot.submittedAt + UNSEEN_SECONDS;
+      if (pilot.submittedAt > askedAt || isUnseen) return;
+      const reason = pilot.id === undefined ? "it was never submitted" : await this.engine.explainEnd(pilot.id);
+      return this.end(pilot, reason);
+    }
+    pilot.reason = found.reason;
+    if (found.state !== "running" || pilot.state !== "pending") return;
+    pilot.state = "starting";
+    pilot.beganAtMs ??= Date.now();
+    await this.records.recordStart(this.cluster.name, pilot);
+    this.emit({ type: "started", pilot, secondsLeft: found.secondsLeft });
+  }
+
+  private end(pilot: Pilot, reason: string | undefined): void {
+    if (!this.pilots.delete(pilot.token)) return;
+    this.records.recordEnd(this.cluster.name, pilot, reason);
+    const isExpected = pilot.isReleased || pilot.state === "working" || pilot.id === undefined;
+    // One of an earlier session may have worked then.
+    const mayHaveWorked = pilot.state === "pending" && pilot.beganAtMs !== undefined;
+    if (!isExpected && !mayHaveWorked) {
+      this.notice(`pilot ${pilot.id} ended before it could work: ${reason ?? "Slurm does not say why"}`);
+      this.recordFailure(reason ?? "Slurm does not say why");
+    }
+    this.emit({ type: "over", pilot, reason });
+  }
+
+  private notice(message: string): void {
+    this.emit({ type: "notice", message: `${this.cluster.name}: ${message}` });
+  }
+}
+
+function createPilot(token: string): Pilot {
+  return {
+    token,
+    id: undefined,
+    state: "submitting",
+    reason: undefined,
+    submittedAt: monotonicSeconds(),
+    beganAtMs: undefined,
+    idleSince: undefined,
+    isReleased: false,
+  };
+}
+
+/** Returns the name of the node that a pilot is in its run. */
+export function nodeNameOf(cluster: Cluster, { id }: Pilot): string {
+  return createPilotNode(cluster, id!).name;
+}

@@ -1,0 +1,262 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createPilotNode, warningSeconds } from "../../../fleet/slurm/cluster.js";
+import type { MusterError } from "../../../schemas/errors.js";
+import type { SlotDemand } from "../../schedule/attempts/slotdemand.js";
+import type { Coordinator } from "../coordinator.js";
+import type { NodeWorker } from "../node/nodeworker.js";
+import type { Journal } from "../record/journal.js";
+import type { Leftover } from "../record/leftovers.js";
+import type { LivePilot } from "../record/liverun.js";
+import type { OpenPilot } from "../record/openpilots.js";
+import { leavesAgentsRunning, type RunEnd } from "../runend.js";
+import type { RunObserver } from "../runobserver.js";
+import { monotonicSeconds } from "../timer.js";
+import { ClusterPilots, nodeNameOf, type PilotEvent } from "./clusterpilots.js";
+import { countMissingPilots } from "./decidepilots.js";
+import { endOpenPilots } from "./endopenpilots.js";
+import type { Pilot } from "./pilot.js";
+import type { PilotRecords } from "./pilotrecords.js";
+import type { UsedCluster } from "./usedcluster.js";
+
+const STEP_MS = 500;
+/** A pilot without work is released after this time: others wait for what it holds. */
+const IDLE_SECONDS = 60;
+/** Slurm's warning before a time limit may come this much earlier than it was asked for, or a tenth of a short limit. */
+const EARLY_WARNING_SECONDS = 60;
+/** How long the pilots of an earlier session are waited for before others get what these may hold. */
+const RESUME_SECONDS = 90;
+
+/** Gets pilots of clusters for a run while it has work for them, and has them join and leave it. */
+export class PilotWatch {
+  private readonly clusters: readonly { used: UsedCluster; pilots: ClusterPilots }[];
+  private timer: NodeJS.Timeout | undefined;
+  private stepping: Promise<void> | undefined;
+  private isStopped = false;
+  private isExpecting = true;
+  /** Since when no chunk fits a pilot that has most of its time left, in monotonic seconds. */
+  private stuckSince: number | undefined;
+
+  constructor(
+    used: readonly UsedCluster[],
+    private readonly coordinator: Coordinator,
+    runIds: readonly string[],
+    records: PilotRecords,
+    private readonly inventory: string,
+    private readonly observer: RunObserver,
+    private readonly onUnusable: (cluster: string, error: MusterError) => void,
+  ) {
+    this.clusters = used.map((one) => {
+      const emit = (event: PilotEvent) => this.handle(one, event);
+      return { used: one, pilots: new ClusterPilots(one.cluster, one.engine, runIds, records, emit) };
+    });
+  }
+
+  /** Begins to look at clusters. `earlier`: pilots of earlier sessions; resolves when those that still run have joined, or after RESUME_SECONDS. */
+  async start(earlier: Iterable<OpenPilot>): Promise<void> {
+    if (this.clusters.length === 0) return;
+    this.coordinator.expectMoreNodes(true);
+    for (const one of earlier) this.clusters.find(({ used }) => used.cluster.name === one.cluster)?.pilots.adopt(one);
+    const resumed = this.clusters.filter(({ pilots }) => pilots.pilots.size > 0);
+    this.timer = setInterval(() => this.step(), STEP_MS);
+    const until = monotonicSeconds() + RESUME_SECONDS;
+    for (const { pilots } of resumed) await pilots.look();
+    while (!this.isStopped && monotonicSeconds() < until && !this.areResumed(resumed)) await sleep(STEP_MS);
+  }
+
+  /** Stops to look at clusters, and submits nothing more. Pilots stay as they are. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.timer);
+    await this.stepping;
+  }
+
+  /**
+   * Ends the pilots where no coordinator will come back to them, and waits until their queues have none; else says that they stay. Call it
+   * when the nodes have been left. Returns the pilots that may still exist.
+   */
+  async finish(end: RunEnd, runIds: readonly string[], journal: Journal): Promise<Leftover[]> {
+    await this.stop();
+    const open = this.clusters.flatMap(({ used, pilots }) =>
+      [...pilots.pilots.values()].map(({ token, id }) => ({
+        cluster: used.cluster.name,
+        inventory: this.inventory,
+        token,
+        id,
+      })),
+    );
+    if (leavesAgentsRunning(end)) {
+      for (const { used, pilots } of this.clusters) this.noticeStaying(used, pilots);
+      return [];
+    }
+    const find = (_: string, name: string) => this.clusters.find(({ used }) => used.cluster.name === name)?.used.engine;
+    return (await endOpenPilots(open, runIds, journal, find)).flatMap(({ leftovers }) => leftovers);
+  }
+
+  /** The pilots that do not work yet, for those who show them. */
+  get waiting(): LivePilot[] {
+    return this.clusters.flatMap(({ used, pilots }) =>
+      [...pilots.pilots.values()].flatMap(({ id, state, reason }): LivePilot[] =>
+        state === "working" ? [] : [{ cluster: used.cluster.name, id, state, reason }],
+      ),
+    );
+  }
+
+  private noticeStaying({ cluster }: UsedCluster, { pilots }: ClusterPilots): void {
+    const ids = [...pilots.values()].map(({ id }) => id ?? "?");
+    if (ids.length === 0) return;
+    const minutes = Math.round(cluster.pilot.leaseSeconds / 60);
+    this.observer.notice(
+      `${cluster.name}: ${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} stay: those that run for ${minutes} min, the others in the queue. Run again to resume, or cancel the run.`,
+    );
+  }
+
+  private areResumed(resumed: readonly { pilots: ClusterPilots }[]): boolean {
+    return resumed.every(({ pilots }) => [...pilots.pilots.values()].every(({ state }) => state !== "starting"));
+  }
+
+  private step(): void {
+    if (this.stepping !== undefined || this.isStopped) return;
+    this.stepping = this.act().finally(() => {
+      this.stepping = undefined;
+    });
+  }
+
+  private async act(): Promise<void> {
+    const busy = this.countAttempts();
+    const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
+    const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
+    for (const { used, pilots } of this.clusters) {
+      if (this.isStopped) return;
+      this.noteWorkers(used, pilots, busy);
+      await this.releaseIdle(used, pilots, demand);
+      if (pilots.canSubmit && !this.isStopped) {
+        const missing = this.countMissing(used, pilots, demand);
+        if (missing > 0) await pilots.submit(missing);
+      }
+      if (!this.isStopped) await pilots.lookIfDue();
+    }
+    this.updateExpectation(demand.waitingChunks > 0);
+  }
+
+  private countMissing({ cluster, chunksPerPilot }: UsedCluster, pilots: ClusterPilots, demand: SlotDemand): number {
+    const { waitingChunks, waitingSeconds, remainingSeconds } = demand;
+    const after = cluster.overflowAfterSeconds;
+    return countMissingPilots({
+      limit: cluster.pilots,
+      open: pilots.pilots.size,
+      unstarted: pilots.unstarted,
+      slotsPerPilot: chunksPerPilot,
+      waitingChunks,
+      waitingSeconds,
+      overflow: after === undefined ? undefined : { afterSeconds: after, remainingSeconds },
+    });
+  }
+
+  /** Takes in what the workers of pilots have noticed: that they work, that they cannot, or that they are silent. */
+  private noteWorkers({ cluster }: UsedCluster, pilots: ClusterPilots, busy: ReadonlyMap<string, number>): void {
+    const now = monotonicSeconds();
+    for (const pilot of pilots.pilots.values()) {
+      const worker = this.workerOf(cluster.name, pilot);
+      if (worker === undefined) continue;
+      if (worker.state === "live" && pilot.state === "starting") pilots.markWorking(pilot);
+      if (worker.state === "silent" || worker.state === "away") pilots.lookSoon();
+      if (worker.state === "refused" && !pilot.isReleased) {
+        pilots.recordFailure(worker.reason ?? "its node is refused");
+        void pilots.cancel([pilot]).catch(() => {}); // its lease ends it
+      }
+      const isIdle = worker.state === "live" && !busy.has(worker.node.name);
+      pilot.idleSince = isIdle ? (pilot.idleSince ?? now) : undefined;
+    }
+  }
+
+  /** Gives back pilots that have had nothing to do for a while, also those that wait although no work is left for them. */
+  private async releaseIdle(
+    { cluster }: UsedCluster,
+    pilots: ClusterPilots,
+    { waitingChunks }: SlotDemand,
+  ): Promise<void> {
+    const now = monotonicSeconds();
+    const idle = [...pilots.pilots.values()].filter(({ state, isReleased, idleSince, submittedAt }) => {
+      if (isReleased) return false;
+      const since = state === "working" ? idleSince : waitingChunks === 0 ? submittedAt : undefined;
+      return since !== undefined && now - since >= IDLE_SECONDS;
+    });
+    if (idle.length === 0) return;
+    const names = idle.map(({ id }) => id ?? "?").join(", ");
+    this.observer.notice(
+      `${cluster.name}: ${idle.length === 1 ? "pilot" : "pilots"} ${names} released: there is nothing to do`,
+    );
+    for (const pilot of idle) {
+      const name = this.workerOf(cluster.name, pilot)?.node.name;
+      if (name !== undefined)
+        this.coordinator.event({ type: "nodeDrained", node: name, reason: "its pilot is released", evict: false });
+    }
+    await pilots.cancel(idle).catch(() => {}); // a pilot that was not cancelled ends by its lease, or with the run
+  }
+
+  private handle(used: UsedCluster, event: PilotEvent): void {
+    switch (event.type) {
+      case "started":
+        return this.join(used, event.pilot, event.secondsLeft);
+      case "over": {
+        if (event.pilot.id === undefined) return;
+        const ended = event.reason === undefined ? "its allocation is over" : `its allocation is over: ${event.reason}`;
+        return this.workerOf(used.cluster.name, event.pilot)?.end(event.pilot.isReleased ? "it was released" : ended);
+      }
+      case "notice":
+        return this.observer.notice(event.message);
+      case "unusable":
+        this.onUnusable(used.cluster.name, event.error);
+        return this.updateExpectation(false);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Has the node of a pilot join the run. */
+  private join({ cluster }: UsedCluster, pilot: Pilot, secondsLeft: number | undefined): void {
+    const { timeSeconds } = cluster.request;
+    const left = Math.min(secondsLeft ?? timeSeconds, timeSeconds);
+    const early = warningSeconds(cluster.request) + Math.min(EARLY_WARNING_SECONDS, timeSeconds / 10);
+    const node = { ...createPilotNode(cluster, pilot.id!), graceSeconds: left + 300 };
+    this.coordinator.addNode(node, monotonicSeconds() + left - early);
+  }
+
+  /** Whether nodes may still come. They may not where no cluster can be used, or where work is left that none of its pilots can take. */
+  private updateExpectation(hasWaiting: boolean): void {
+    const mayCome = this.clusters.some(({ pilots }) => pilots.problem === undefined) && !this.isStuck(hasWaiting);
+    if (mayCome === this.isExpecting) return;
+    this.isExpecting = mayCome;
+    this.coordinator.expectMoreNodes(mayCome);
+  }
+
+  /** Whether pilots are idle for long though work is left: it does not fit them, and would not fit others. */
+  private isStuck(hasWaiting: boolean): boolean {
+    const now = monotonicSeconds();
+    const working = this.clusters.flatMap(({ pilots }) =>
+      [...pilots.pilots.values()].filter(({ state }) => state === "working"),
+    );
+    const isIdle =
+      working.length > 0 &&
+      working.every(
+        ({ idleSince, isReleased }) => isReleased || (idleSince !== undefined && now - idleSince > IDLE_SECONDS / 2),
+      );
+    this.stuckSince =
+      isIdle && hasWaiting && this.coordinator.scheduler.inFlightCount === 0 ? (this.stuckSince ?? now) : undefined;
+    return this.stuckSince !== undefined && now - this.stuckSince > IDLE_SECONDS / 4;
+  }
+
+  /** The attempts in flight, by node. */
+  private countAttempts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { attempt } of this.coordinator.scheduler.view.inFlight())
+      counts.set(attempt.node, (counts.get(attempt.node) ?? 0) + 1);
+    return counts;
+  }
+
+  private workerOf(cluster: string, pilot: Pilot): NodeWorker | undefined {
+    if (pilot.id === undefined) return undefined;
+    const used = this.clusters.find((one) => one.used.cluster.name === cluster)!.used;
+    return this.coordinator.workerOf(nodeNameOf(used.cluster, pilot));
+  }
+}

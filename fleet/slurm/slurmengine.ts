@@ -1,0 +1,145 @@
+import { MusterError } from "../../schemas/errors.js";
+import { agentProgram, relayProgram } from "../../templates/nodeprograms.js";
+import type { Connection } from "../connection.js";
+import { ConnectionError } from "../connectionerror.js";
+import type { DialOptions } from "../dialoptions.js";
+import type { AllocationState, Engine, PilotRequest } from "../engine.js";
+import { gatherFacts } from "../facts.js";
+import type { Node } from "../node.js";
+import { connectRelay, type RelayConnection } from "../relay/relayconnection.js";
+import { type AllocatedGpus, findAllocatedGpus } from "./allocatedgpus.js";
+import { createBatchScript, explainExit } from "./batchscript.js";
+import type { Cluster } from "./cluster.js";
+import { LoginConnections } from "./loginconnections.js";
+import { parseQueue, SQUEUE_WORDS } from "./queue.js";
+import { formatSbatchWords, parseJobId } from "./sbatchwords.js";
+import { SlurmCommands } from "./slurmcommands.js";
+import { cleanWords } from "./slurmerror.js";
+
+const SUBMIT_TIMEOUT_SECONDS = 90;
+const COMMAND_TIMEOUT_SECONDS = 60;
+/** scancel takes many ids, but a command line has a limit. */
+const MAX_CANCELLED_AT_ONCE = 500;
+
+/** A Slurm cluster as a source of nodes: everything goes through its login node, over SSH. */
+export class SlurmEngine implements Engine {
+  private readonly commands: SlurmCommands;
+  private readonly logins: LoginConnections;
+  /** By job id: they do not change while an allocation lasts. */
+  private readonly gpus = new Map<string, AllocatedGpus | undefined>();
+
+  constructor(
+    readonly cluster: Cluster,
+    dialLogin: () => Promise<Connection>,
+  ) {
+    this.commands = new SlurmCommands(cluster);
+    this.logins = new LoginConnections(dialLogin);
+  }
+
+  async submit({ jobName, run }: PilotRequest): Promise<string> {
+    const script = createBatchScript(this.cluster, run, agentProgram());
+    const words = formatSbatchWords(this.cluster.request, jobName);
+    const id = parseJobId(await this.run("sbatch", words, script, SUBMIT_TIMEOUT_SECONDS));
+    if (id !== undefined) return id;
+    throw new MusterError("LOST", "sbatch printed no job id", { node: this.cluster.name });
+  }
+
+  async list(): Promise<ReadonlyMap<string, AllocationState>> {
+    return parseQueue(await this.run("squeue", SQUEUE_WORDS));
+  }
+
+  async cancel(ids: readonly string[]): Promise<void> {
+    for (let from = 0; from < ids.length; from += MAX_CANCELLED_AT_ONCE)
+      await this.run("scancel", ids.slice(from, from + MAX_CANCELLED_AT_ONCE)).catch(ignoreUnknownJobs);
+  }
+
+  /** When Slurm expects that a pilot which is submitted now would start, in its own words. Submits nothing. */
+  async estimateStart(): Promise<string> {
+    const connection = await this.logins.forCommand();
+    const words = ["--test-only", ...formatSbatchWords(this.cluster.request, "muster-test")];
+    const sbatch = `${await this.commands.find(connection)}/sbatch`;
+    const { stderr, stdout } = await connection.exec([sbatch, ...words], {
+      stdin: "#!/bin/sh\n",
+      timeout: COMMAND_TIMEOUT_SECONDS,
+    });
+    return cleanWords(stderr || stdout);
+  }
+
+  /** Explains why an allocation is over, as far as Slurm still knows; undefined = it does not. Never rejects. */
+  async explainEnd(id: string): Promise<string | undefined> {
+    try {
+      const shown = await this.run("scontrol", ["show", "job", "--oneliner", id]);
+      const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
+      const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
+      if (state === "FAILED") return explainExit(this.cluster, code) ?? `its batch script exited ${code}`;
+      return state === "COMPLETED" || state === "" ? undefined : state.toLowerCase().replaceAll("_", " ");
+    } catch (error) {
+      if (error instanceof MusterError) return undefined;
+      throw error;
+    }
+  }
+
+  async open(node: Node, { signal, onAnswer }: DialOptions): Promise<Connection> {
+    const { id } = node.allocation!;
+    signal?.throwIfAborted();
+    const place = await this.logins.reserve();
+    onAnswer?.();
+    try {
+      const srun = `${await this.commands.find(place.connection)}/srun`;
+      const step = [srun, `--jobid=${id}`, "--overlap", "--nodes=1", "--ntasks=1", "--quiet", node.python];
+      const channel = await place.connection.open([...step, ...relayProgram().args]);
+      const relay = await connectRelay(channel, node, { release: async () => place.release() });
+      void relay.closed.then(() => place.release());
+      return nameGpus(relay, await this.findGpus(relay, id));
+    } catch (error) {
+      place.release();
+      throw explainStep(error, id);
+    }
+  }
+
+  /** Closes the connections to the login node. */
+  async close(): Promise<void> {
+    await this.logins.close();
+  }
+
+  private async findGpus(relay: RelayConnection, id: string): Promise<AllocatedGpus | undefined> {
+    const { vendor } = relay.node.profile;
+    if (vendor !== "none" && !this.gpus.has(id)) {
+      const { gpus } = await gatherFacts(relay, "with-gpus");
+      this.gpus.set(id, findAllocatedGpus(vendor, relay.environment, gpus));
+    }
+    return this.gpus.get(id);
+  }
+
+  private async run(
+    command: string,
+    words: readonly string[],
+    stdin = "",
+    seconds = COMMAND_TIMEOUT_SECONDS,
+  ): Promise<string> {
+    return this.commands.run(await this.logins.forCommand(), command, words, stdin, seconds);
+  }
+}
+
+/** Returns the connection to a node whose GPUs are known. */
+function nameGpus(relay: RelayConnection, gpus: AllocatedGpus | undefined): Connection {
+  if (gpus === undefined) return relay;
+  const { node } = relay;
+  const { cluster, id } = node.allocation!;
+  const named = { ...node, pci: gpus.pci, allocation: { cluster, id, devices: gpus.devices } };
+  return relay.withNode(named);
+}
+
+function ignoreUnknownJobs(error: unknown): void {
+  if (!(error instanceof MusterError) || !/Invalid job id/i.test(error.message)) throw error;
+}
+
+/** Adds what to do to an error of the step that attaches to an allocation. */
+function explainStep(error: unknown, id: string): unknown {
+  if (!(error instanceof ConnectionError) || !/overlap/.test(error.detail)) return error;
+  const next = "Slurm has --overlap since 20.11: use another login node.";
+  return new ConnectionError("CONFIG", { node: error.node, step: `attach to job ${id}` }, error.detail, {
+    next,
+    cause: error,
+  });
+}

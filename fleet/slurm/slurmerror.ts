@@ -1,0 +1,82 @@
+import { type FilePosition, MusterError } from "../../schemas/errors.js";
+import type { CommandResult } from "../connection.js";
+import type { Cluster, ClusterKey } from "./cluster.js";
+
+/** Words of Slurm about a controller that does not answer, or not now: asking again later may help. */
+const UNANSWERED =
+  /Unable to contact slurm controller|Socket timed out|Connection (refused|timed out|reset)|Slurm backup controller|Zero Bytes were transmitted|Communication connection failure|munge|Protocol authentication error|Transport endpoint|temporarily unable|Unable to establish control/i;
+
+/** Words of Slurm about limits of the user: another pilot is possible when one has ended. */
+const LIMITED =
+  /job submit limit|MaxSubmit|QOSMaxSubmit|AssocMaxSubmit|MaxJobs|MaxArraySize|submit limit|Job violates accounting\/QOS policy|Job count limit|too many jobs/i;
+
+/** Which key of the inventory Slurm's words are about. */
+const KEYS: readonly [words: RegExp, key: ClusterKey][] = [
+  [/partition/i, "partition"],
+  [/account/i, "account"],
+  [/gres|generic resource/i, "gres"],
+  [/time limit|DefaultTime|MaxTime/i, "time"],
+  [/memory/i, "memory"],
+  [/CPU count|cpus/i, "cpus"],
+  [/unrecognized option|invalid option|qos|constraint|feature/i, "sbatch"],
+];
+
+/** Why a command of Slurm failed. `limited`: it may succeed when others of the user's jobs have ended. */
+export type SlurmRefusal = "refused" | "limited";
+
+/** Slurm refuses what was asked, in its own words. */
+export class SlurmError extends MusterError {
+  constructor(
+    readonly kind: SlurmRefusal,
+    cluster: Cluster,
+    command: string,
+    words: string,
+  ) {
+    const key = KEYS.find(([pattern]) => pattern.test(words))?.[1];
+    const place = key === undefined ? undefined : cluster.positions[key];
+    const where = place === undefined ? "" : ` (${formatPlace(place)})`;
+    const next =
+      kind === "limited"
+        ? "It is tried again when an allocation has ended."
+        : `Change ${key === undefined ? "the entry" : `\`${key}\``} of ${cluster.name} in the inventory${where}; \`sinfo\` on the login node shows what there is.`;
+    super("SLURM", `${command}: ${words}`, { node: cluster.name, next });
+    this.name = "SlurmError";
+  }
+}
+
+/** Creates the error for a command of Slurm that has failed. Its code is UNREACHABLE, TIMEOUT or LOST where asking again may help. */
+export function createSlurmError(cluster: Cluster, command: string, result: CommandResult): MusterError {
+  const { name: node } = cluster;
+  if (result.kind === "lost")
+    return new MusterError("LOST", `${command}: the connection to the login node was lost: ${result.reason}`, { node });
+  if (result.kind === "timeout") {
+    const next = "Check on the login node whether `squeue --me` answers.";
+    return new MusterError("TIMEOUT", `${command} gave no answer within ${result.seconds} s`, { node, next });
+  }
+  const words = cleanWords(result.stderr) || (result.kind === "exit" ? `exit ${result.code}` : result.signal);
+  if (result.kind === "exit" && result.code === 127) {
+    const next = "Check that the commands of Slurm are on the PATH of a login shell there.";
+    return new MusterError("MISSING", `${command}: ${words}`, { node, next });
+  }
+  if (UNANSWERED.test(words)) {
+    const next = "Check on the login node whether `squeue --me` answers; what runs goes on meanwhile.";
+    return new MusterError("UNREACHABLE", `${command}: ${words}`, { node, next });
+  }
+  return new SlurmError(LIMITED.test(words) ? "limited" : "refused", cluster, command, words);
+}
+
+/** Slurm's own words, without the name of the command that every line begins with. */
+export function cleanWords(stderr: string): string {
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.replace(/^\s*(\w+: )?(error: )?/, "").trim())
+    .filter((line) => line !== "");
+  return [...new Set(lines)]
+    .join("; ")
+    .replace(/[\p{C}]/gu, " ")
+    .slice(0, 400);
+}
+
+function formatPlace({ file, line, column }: FilePosition): string {
+  return line === undefined ? file : `${file}:${line}:${column}`;
+}
