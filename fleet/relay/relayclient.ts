@@ -1,7 +1,8 @@
-import type { Channel, ExitReason } from "../connection.js";
+import type { Channel } from "../connection.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { resolveWithin } from "../rejectonabort.js";
 import { createFileError } from "../systemerror.js";
+import { createStartError, decodeExit, describeEnd, shorten } from "./endings.js";
 import {
   decodeAnswer,
   decodeCount,
@@ -40,7 +41,8 @@ export class RelayClient {
   private readonly programs = new Map<number, RelayProgram>();
   private lastNumber = 0;
   private errors = "";
-  private hasProgramEnded = false;
+  /** What the end of the channel means before the relay has said hello. */
+  private startErrorCode: "LOST" | "SHELL" = "LOST";
   private silentIntervals = 0;
   private keepalive: NodeJS.Timeout | undefined;
 
@@ -57,7 +59,7 @@ export class RelayClient {
       this.errors = `${this.errors}${bytes}`.slice(-MAX_ERROR_CHARACTERS);
     });
     void channel.ended.then((reason) => {
-      this.hasProgramEnded = reason.kind !== "lost";
+      if (reason.kind !== "lost") this.startErrorCode = "SHELL";
       this.lose(`${describeEnd(reason)}${this.printed()}`);
     });
   }
@@ -75,7 +77,7 @@ export class RelayClient {
       if (!(error instanceof ConnectionError)) throw error;
       if (error.code === "TIMEOUT")
         throw new ConnectionError("TIMEOUT", where, `it did not start within ${seconds} s${this.printed()}`);
-      throw new ConnectionError(this.hasProgramEnded ? "SHELL" : "LOST", where, error.detail);
+      throw new ConnectionError(this.startErrorCode, where, error.detail);
     }
   }
 
@@ -85,7 +87,7 @@ export class RelayClient {
     this.keepalive = setInterval(() => {
       this.silentIntervals += 1;
       if (this.silentIntervals > MAX_SILENT_INTERVALS)
-        return this.lose(`no answer for ${intervalSeconds * MAX_SILENT_INTERVALS} s`);
+        return this.lose(`no answer for ${(intervalSeconds * MAX_SILENT_INTERVALS).toFixed(1)} s`);
       this.send(SENT.ping, 0);
     }, intervalSeconds * 1000);
   }
@@ -135,7 +137,7 @@ export class RelayClient {
     this.send(SENT.request, number, Buffer.from(`${JSON.stringify(header)}\n`), data);
     const decoded = await answer;
     const { error, message } = decoded.header;
-    if (error !== undefined) throw createFileError(where, `${error}`, `${message}`, { code: error });
+    if (error !== undefined) throw createFileError(where, `${error}`, shorten(message), { code: error });
     return decoded;
   }
 
@@ -200,6 +202,7 @@ export class RelayClient {
       for (const frame of this.parser.push(bytes)) if (this.lostReason === undefined) this.handle(frame);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
+      this.startErrorCode = "SHELL";
       this.lose(`the relay cannot be understood: ${error.message}${this.printed()}`);
     }
   }
@@ -222,7 +225,7 @@ export class RelayClient {
       case RECEIVED.inputTaken:
         return program?.stdin.acknowledge(decodeCount(frame));
       case RECEIVED.exited:
-        program?.reportExit(exitOf(decodeObject(payload)));
+        program?.reportExit(decodeExit(payload));
         return void this.programs.delete(channel);
       case RECEIVED.pong:
         return;
@@ -249,30 +252,4 @@ export class RelayClient {
     const text = `${this.parser.preamble} ${this.errors}`.replace(/[\p{C}\s]+/gu, " ").trim();
     return text === "" ? "" : `: ${text.slice(-MAX_ERROR_CHARACTERS)}`;
   }
-}
-
-function describeEnd(reason: ExitReason): string {
-  switch (reason.kind) {
-    case "exit":
-      return `the relay ended with exit code ${reason.code}`;
-    case "signal":
-      return `the relay was killed by ${reason.signal}`;
-    case "timeout":
-      return `the relay ended after ${reason.seconds} s`;
-    case "lost":
-      return reason.reason;
-    default:
-      return reason satisfies never;
-  }
-}
-
-function createStartError(where: NodeStep, { error, message }: Record<string, unknown>): ConnectionError {
-  const code = error === "ENOENT" ? "MISSING" : error === "EACCES" ? "DENIED" : "SHELL";
-  return new ConnectionError(code, where, `cannot ${where.step}: ${message}`);
-}
-
-function exitOf({ code, signal }: Record<string, unknown>): ExitReason {
-  if (typeof code === "number" && Number.isInteger(code)) return { kind: "exit", code };
-  if (typeof signal === "string") return { kind: "signal", signal };
-  throw new FrameError("it does not say how a program has exited");
 }

@@ -3,11 +3,15 @@ import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import type { FileStat, Files } from "../connection.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { DownloadTarget, type OpenTarget } from "../downloadtarget.js";
+import { Semaphore } from "../semaphore.js";
 import { BLOCK_BYTES, BlockPool, splitIntoBlocks } from "../transfer/blocks.js";
 import { runInWindow, StalledError } from "../transfer/requestwindow.js";
 import { openUploadSource, type UploadSource } from "../transfer/uploadsource.js";
 import { UploadWindow } from "../transfer/uploadwindow.js";
 import type { FileAnswer, RelayClient } from "./relayclient.js";
+
+/** How many uploads of one block are in flight: twice what the relay serves at once, so that it never waits for the next. */
+const MAX_SMALL_UPLOADS = 8;
 
 export interface FileTimeouts {
   /** For one request. */
@@ -19,6 +23,8 @@ export interface FileTimeouts {
 /** Files that a relay reaches. templates/muster_relay/files.py describes the requests. */
 export class RelayFiles implements Files {
   private readonly uploadWindow = new UploadWindow();
+  /** How long these take says nothing about the link, because they end with an fsync. */
+  private readonly smallUploads = new Semaphore(MAX_SMALL_UPLOADS);
 
   constructor(
     private readonly node: string,
@@ -35,9 +41,8 @@ export class RelayFiles implements Files {
 
   async stat(path: string): Promise<FileStat | undefined> {
     try {
-      const { header } = await this.request(this.where("look at", path), { op: "stat", path });
-      const { kind, size, mode } = header as unknown as FileStat;
-      return { kind, size, mode };
+      const where = this.where("look at", path);
+      return statOf(where, (await this.request(where, { op: "stat", path })).header);
     } catch (error) {
       if (error instanceof ConnectionError && error.code === "MISSING") return undefined;
       throw error;
@@ -50,7 +55,7 @@ export class RelayFiles implements Files {
 
   async free(path: string): Promise<number | undefined> {
     const { bytes } = (await this.request(this.where("look at", path), { op: "free", path })).header;
-    return typeof bytes === "number" ? bytes : undefined;
+    return isSize(bytes) ? bytes : undefined;
   }
 
   async upload(local: string | Buffer, remote: string, mode: number): Promise<void> {
@@ -61,7 +66,7 @@ export class RelayFiles implements Files {
       const size = await source.size();
       if (size > BLOCK_BYTES) return await this.uploadBlocks(source, size, where, { path, mode, target: remote });
       const block = await readBlock(source, where, Buffer.allocUnsafe(size), 0);
-      await this.uploadWindow.run(() => this.request(where, { op: "put", path, mode, target: remote }, block));
+      await this.smallUploads.run(() => this.request(where, { op: "put", path, mode, target: remote }, block));
     } finally {
       await source.close();
     }
@@ -110,7 +115,7 @@ export class RelayFiles implements Files {
     const handle = this.client.takeNumber();
     try {
       const { size } = (await this.request(where, { op: "open", path: remote, handle })).header;
-      if (typeof size !== "number") throw new ConnectionError("FILE", where, "its size is not known");
+      if (!isSize(size)) throw new ConnectionError("FILE", where, "its size is not known");
       if (size > limit) {
         const [has, allowed] = formatUnequalBytes(size, limit);
         throw new ConnectionError("FILE", where, `it has ${has}, more than the ${allowed} allowed`);
@@ -151,6 +156,16 @@ export class RelayFiles implements Files {
   private where(action: string, path: string): NodeStep {
     return { node: this.node, step: `${action} ${path}` };
   }
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function statOf(where: NodeStep, { kind, size, mode }: Record<string, unknown>): FileStat {
+  const known = (["file", "folder", "link", "other"] as const).find((one) => one === kind);
+  if (known !== undefined && isSize(size) && isSize(mode)) return { kind: known, size, mode };
+  throw new ConnectionError("FILE", where, "the relay does not say what it is");
 }
 
 /** Fills a block of an upload from `offset`. */

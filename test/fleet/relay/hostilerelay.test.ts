@@ -77,8 +77,16 @@ t.test("errors of the system have the codes of other connections", async (t) => 
     relay.print(encodeFrame(RECEIVED.answer, number + 1, `{"error": "${error}", "message": "as the system says"}\n`));
     await t.rejects(uploading, { name: "ConnectionError", ...expected }, error);
   }
-  const odd = files.download("/f", join(here, "f"), 10);
-  relay.print(encodeFrame(RECEIVED.answer, 6, '{"size": "7"}\n'));
-  await t.rejects(odd, { code: "FILE" });
+  const odd = ['{"size": "7"}', '{"size": -1}', '{"size": 1.5}', "{}"];
+  for (const [index, answer] of odd.entries()) {
+    // Its handle has a number, too, and so has the request that closes it.
+    const number = cases.length + 3 * index + 2;
+    const downloading = files.download("/f", join(here, "f"), 10);
+    relay.print(encodeFrame(RECEIVED.answer, number, `${answer}\n`));
+    await t.rejects(downloading, { code: "FILE", message: /its size is not known/ }, answer);
+  }
+  const looking = files.stat("/f");
+  relay.print(encodeFrame(RECEIVED.answer, cases.length + 3 * odd.length + 1, '{"kind": "x", "size": 1, "mode": 1}\n'));
+  await t.rejects(looking, { code: "FILE" });
   t.notOk(existsSync(join(here, "f")));
 });

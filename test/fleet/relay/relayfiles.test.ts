@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import t from "tap";
 import { waitUntil } from "../../lab/waituntil.js";
-import { asNobody, relayPid, startRelay } from "./startrelay.js";
+import { afterStatements, asNobody, relayPid, startRelay } from "./startrelay.js";
 
 const MEGABYTE = 1_000_000;
 const sha256 = (data: Buffer) => createHash("sha256").update(data).digest("hex");
@@ -115,3 +115,34 @@ t.test("files of another user", async (t) => {
   t.notOk(existsSync(join(folder, "here/file")));
   chmodSync(join(folder, "closed"), 0o700);
 });
+
+t.test("a disk that is slow holds up no program", async (t) => {
+  const folder = t.testdir();
+  const slow = afterStatements("import os, time\nos.fsync = lambda descriptor: time.sleep(3)");
+  const { connection } = await startRelay({}, slow);
+  t.teardown(() => connection.close());
+  const files = await connection.files();
+  const order: string[] = [];
+  const uploads = ["a", "b", "c", "d", "e"].map((name) => files.upload(Buffer.from("x"), join(folder, name), 0o600));
+  const uploaded = Promise.all(uploads).then(() => order.push("upload"));
+  const echo = connection.exec(["echo", "x"], { timeout: 20 }).then(({ stdout }) => order.push(stdout.trim()));
+  await Promise.all([uploaded, echo]);
+  t.same(order, ["x", "upload"]);
+});
+
+for (const [call, name, message] of [
+  ["pwrite", "EDQUOT", /quota of the user is used up/],
+  ["pwrite", "ENOSPC", /No space left/],
+  ["fsync", "EDQUOT", /quota of the user is used up/],
+] as const)
+  t.test(`an upload that fails with ${name} in ${call} leaves the old file as it was, and nothing else`, async (t) => {
+    const folder = t.testdir({ file: "old" });
+    const failing = `import errno, os\ndef fail(*_): raise OSError(errno.${name}, os.strerror(errno.${name}))\nos.${call} = fail`;
+    const { connection } = await startRelay({}, afterStatements(failing));
+    t.teardown(() => connection.close());
+    const files = await connection.files();
+    for (const size of [10, 3 * MEGABYTE])
+      await t.rejects(files.upload(Buffer.alloc(size), join(folder, "file"), 0o600), { code: "NO_SPACE", message });
+    t.same(readdirSync(folder), ["file"]);
+    t.equal(readFileSync(join(folder, "file"), "utf8"), "old");
+  });

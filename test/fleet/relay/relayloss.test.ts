@@ -1,9 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { connect } from "../../../fleet/connect.js";
 import { connectLocal } from "../../../fleet/local/localconnection.js";
 import { connectRelay } from "../../../fleet/relay/relayconnection.js";
-import { createNode } from "../nodes.js";
+import { relayProgram } from "../../../templates/nodeprograms.js";
+import { lacking, startLab } from "../../lab/lab.js";
+import { waitUntil } from "../../lab/waituntil.js";
+import { createNode, toInventoryNode } from "../nodes.js";
 import { FakeRelay } from "./fakerelay.js";
 import { relayPid, startRelay } from "./startrelay.js";
 
@@ -32,6 +36,33 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const)
     await connection.close();
   });
 
+t.test(
+  "every operation ends when the connection to the login node drops, and then the relay does",
+  { skip: lacking() },
+  async (t) => {
+    const lab = await startLab({ nodes: 1, gpus: 0 });
+    t.teardown(() => lab.stop());
+    const login = await connect(toInventoryNode(lab.nodes[0]!));
+    const channel = await login.open(["python3", ...relayProgram().args]);
+    const connection = await connectRelay(channel, createNode({ name: "lab/17" }), { hostKey: login.hostKey ?? "" });
+    t.match(connection.hostKey, /SHA256:/);
+    const pending = connection.exec(["sh", "-c", "echo begun; cat"], { timeout: 60, stdin: "x" });
+    const agent = await connection.open(["cat"]);
+    t.match(await pending, { kind: "exit", stdout: "begun\nx" });
+    await lab.nodes[0]!.dropConnections();
+    t.match(await agent.ended, { kind: "lost" });
+    t.type(await connection.closed, "string");
+    await t.rejects(connection.open(["true"]), { code: "LOST", node: "lab/17" });
+    await connection.close();
+    await login.close();
+    await waitUntil(
+      "relay and cat have ended",
+      () => !lab.nodes[0]!.processes().some(({ argv }) => argv.includes("relay") || argv[0] === "cat"),
+      10,
+    );
+  },
+);
+
 t.test("a relay that does not answer any more is lost", async (t) => {
   const { connection, channel } = await startRelay({ keepaliveSeconds: 0.1 });
   const pid = await relayPid(connection);
@@ -59,7 +90,10 @@ t.test("what srun or a shell prints in place of the relay is reported", async (t
     code: "TIMEOUT",
     message: /did not start within 0.5 s: please wait/,
   });
-  await t.rejects(start("yes | head -c 100000; exec cat >/dev/null"), { message: /64 KiB precede/ });
+  await t.rejects(start("yes | head -c 100000; exec cat >/dev/null"), {
+    code: "SHELL",
+    message: /64 KiB precede/,
+  });
   await local.close();
   const relay = new FakeRelay();
   const lost = connectRelay(relay.channel, createNode());

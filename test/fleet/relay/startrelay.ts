@@ -26,6 +26,12 @@ export function asNobody(): string[] {
   return [...user, "/usr/bin/python3"];
 }
 
+/** The words that start a Python in which these statements have been executed, and so may have replaced functions that the relay uses. */
+export function afterStatements(statements: string): string[] {
+  // The relay's own arguments follow: -IS -c PROGRAM relay.
+  return ["python3", "-c", `import sys\n${statements}\nexec(sys.argv[3])`];
+}
+
 /** Returns the process id of the relay. */
 export async function relayPid(connection: RelayConnection): Promise<number> {
   return Number((await connection.exec(["sh", "-c", "echo $PPID"], { timeout: 20 })).stdout);
