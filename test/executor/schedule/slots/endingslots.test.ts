@@ -60,6 +60,16 @@ t.test("a long task waits for the node that stays, and does not start on one tha
   t.equal([...scheduler.view.inFlight()].map(({ attempt }) => attempt.node).join(), "rig");
 });
 
+t.test("a waiting task that is too long for the present nodes waits for the node that stays, too", async (t) => {
+  const scheduler = awaiting(expects(100, 100));
+  t.same(ids(join(scheduler, "a", 0, 260)), ["t0"]);
+  t.same(ids(join(scheduler, "rig", 0)), ["t1"]);
+  t.same(ids(cutOff(scheduler, startedAttemptOf(scheduler, "a"), 0, 50)), []);
+  t.same(ids(join(scheduler, "b", 50, 300)), [], "although it lasts nearly as long as others");
+  scheduler.handle({ type: "nodeDisconnected", node: "rig" }, 51);
+  t.same(ids(scheduler.handle({ type: "tick" }, 56)), ["t0"], "once the rig is away");
+});
+
 t.test("while more nodes are expected, nothing is given up and no run is stuck; then it is", async (t) => {
   const scheduler = awaiting(expects(100));
   t.same(ids(join(scheduler, "a", 0, 1000)), ["t0"]);
@@ -193,18 +203,14 @@ t.test("where no rate is known, units that were cut off are fewer the next time"
 });
 
 t.test("no chunk is queued behind another one that leaves it no time", async (t) => {
-  const job = rangeJob(1000n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } });
-  const scheduler = awaiting(job);
-  let [attempt] = startedAttempts(join(scheduler, "a", 0, 20));
-  for (let now = 1; attempt !== undefined; now++) {
-    const out = scheduler.handle({ type: "finished", attempt: attempt.id, seconds: 1 }, now);
-    const inFlight = [...scheduler.view.inFlight()].filter(({ phase }) => phase === "queued" || phase === "running");
-    t.ok(now + inFlight.length <= 15, `${inFlight.length} chunks of a second at ${now} s`);
-    scheduler.handle({ type: "committed", attempt: attempt.id }, now);
-    [attempt] = inFlight.map((one) => one.attempt);
-    t.ok(out.length >= 0);
-  }
-  t.ok(scheduler.unassignedUnits < 990n);
+  const scheduler = awaiting(rangeJob(6000n, { sizing: { by: "rate", base: 6, min: 6, max: 6 } }));
+  const [first] = startedAttempts(join(scheduler, "a", 0, 20));
+  const [second, third] = startedAttempts(scheduler.handle({ type: "finished", attempt: first!.id, seconds: 6 }, 6));
+  t.equal(unitsOf(second!), 6, "until 12 s");
+  t.equal(third, undefined, "it would end after 18 s");
+  const [onB, behind] = startedAttempts(join(scheduler, "b", 6, 100));
+  t.equal(onB!.node, "b");
+  t.equal(behind?.node, "b", "there is time for one more");
 });
 
 t.test("a node that joins again brings another deadline", async (t) => {
