@@ -186,7 +186,7 @@ export class Placement {
       }
       const chunk = this.job.chunk(...units);
       const width = widthOf(chunk);
-      const isForFirst = this.endingSlots.fits({ chunk }, slot, now);
+      const isForFirst = !this.deadlines.isUsed || this.endingSlots.fits({ chunk }, slot, now);
       const slots =
         isForFirst && width === fewest && chunk.gpu === undefined
           ? first

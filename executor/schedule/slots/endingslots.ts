@@ -46,6 +46,7 @@ export class EndingSlots {
 
   /** Takes slots out of use that nothing was found for. */
   closeRefused(now: number): void {
+    if (this.refused.size === 0) return;
     for (const slot of this.refused) if (this.pool.mayTakeWork(slot)) this.close(slot, now);
     this.refused.clear();
   }
