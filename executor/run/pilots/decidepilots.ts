@@ -16,14 +16,14 @@ export interface PilotDemand {
   waitingChunks: number;
   /** How long one slot would need for all that waits; undefined = unknown. */
   waitingSeconds: number | undefined;
-  /** Use the cluster only where the other nodes would need longer than `afterSeconds`; `remainingSeconds`: undefined = unknown. */
-  overflow: { afterSeconds: number; remainingSeconds: number | undefined } | undefined;
+  /** Use the cluster only where the other nodes would need longer than `afterSeconds`; undefined = always. */
+  overflow: { afterSeconds: number; remainingSeconds: number } | undefined;
 }
 
 /** Returns how many pilots to submit now: never more than there is work for. */
 export function countMissingPilots(demand: PilotDemand): number {
   const { limit, open, unstarted, slotsPerPilot, waitingChunks, waitingSeconds = Infinity, overflow } = demand;
-  if (overflow !== undefined && (overflow.remainingSeconds ?? Infinity) <= overflow.afterSeconds) return 0;
+  if (overflow !== undefined && overflow.remainingSeconds <= overflow.afterSeconds) return 0;
   const slots = Math.min(waitingChunks, Math.ceil(waitingSeconds / MIN_SLOT_SECONDS));
   const useful = Math.ceil(slots / Math.max(1, slotsPerPilot)) - unstarted;
   return Math.max(0, Math.min(useful, limit - open, MAX_PER_ROUND));

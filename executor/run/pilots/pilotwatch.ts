@@ -33,6 +33,7 @@ export class PilotWatch {
   private stepping: Promise<void> | undefined;
   private isStopped = false;
   private isExpecting = true;
+  private readonly beganAt = monotonicSeconds();
   /** Since when no chunk fits a pilot that has most of its time left, in monotonic seconds. */
   private stuckSince: number | undefined;
 
@@ -148,8 +149,18 @@ export class PilotWatch {
       slotsPerPilot: chunksPerPilot,
       waitingChunks,
       waitingSeconds,
-      overflow: after === undefined ? undefined : { afterSeconds: after, remainingSeconds },
+      overflow:
+        after === undefined
+          ? undefined
+          : { afterSeconds: after, remainingSeconds: this.guessRemaining(remainingSeconds) },
     });
+  }
+
+  /** Returns how long the machines need: what nothing is known of will take as long again as it has taken. */
+  private guessRemaining(remainingSeconds: number | undefined): number {
+    const machines = this.coordinator.workers.filter(({ node }) => node.allocation === undefined);
+    if (machines.every(({ isHopeless }) => isHopeless)) return Infinity;
+    return remainingSeconds ?? monotonicSeconds() - this.beganAt;
   }
 
   /** Takes in what the workers of pilots have noticed: that they work, that they cannot, or that they are silent. */
