@@ -28,6 +28,8 @@ END_TIMEOUT_SECONDS = 5
 
 
 class Relay:
+    """`signal`: the one that ends it."""
+
     def __init__(self) -> None:
         self.reader, self.writer = FrameReader(0), FrameWriter(1)
         self.programs = Programs(self.writer)
@@ -37,6 +39,7 @@ class Relay:
             os.set_blocking(descriptor, False)
         self.files = FileRequests(self.wake)
         self.is_ending = False
+        self.signal: int | None = None
 
     def run(self) -> None:
         self.catch_signals()
@@ -109,8 +112,9 @@ class Relay:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, self.stop)
 
-    def stop(self, *_: object) -> None:
+    def stop(self, number: int, frame: object) -> None:
         self.is_ending = True
+        self.signal = number
 
     def wake(self) -> None:
         try:
@@ -137,11 +141,15 @@ def describe_machine() -> bytes:
 
 
 def main() -> None:
+    relay = Relay()
     try:
-        Relay().run()
+        relay.run()
     except ProtocolError as error:
         sys.stderr.write("muster's relay: the coordinator sends {}\n".format(error))
         sys.stderr.flush()
         os._exit(1)
+    if relay.signal is not None:
+        signal.signal(relay.signal, signal.SIG_DFL)
+        os.kill(os.getpid(), relay.signal)
     # A thread that waits for a disk must not keep the process.
     os._exit(0)
