@@ -5,7 +5,6 @@ import { ChunkStops } from "./attempts/chunkstops.js";
 import { Completion } from "./attempts/completion.js";
 import { InFlightAttempts } from "./attempts/inflight.js";
 import { NodeDrains } from "./attempts/nodedrains.js";
-import { NodeEvents } from "./attempts/nodeevents.js";
 import { QueueChanges } from "./attempts/queuechanges.js";
 import { Reattacher } from "./attempts/reattach.js";
 import { decideFate, Recomputations, type ResultFate } from "./attempts/recomputations.js";
@@ -16,6 +15,7 @@ import { Splitter } from "./attempts/splitting.js";
 import { StragglerPolicy } from "./attempts/stragglers.js";
 import type { Attempt, Event, Failure, Instruction } from "./events.js";
 import { HaltPolicy } from "./halting/haltpolicy.js";
+import { NodeMembership } from "./nodemembership.js";
 import { Placement } from "./placement.js";
 import { ChunkSizer } from "./queue/chunksizer.js";
 import type { ChunkSource } from "./queue/chunksource.js";
@@ -58,7 +58,7 @@ export class Scheduler {
   private readonly recomputations: Recomputations;
   private readonly splitter: Splitter;
   private readonly results: ResultEvents;
-  private readonly nodeEvents: NodeEvents;
+  private readonly membership: NodeMembership;
   private readonly slotReports: SlotReports;
   private readonly nodeDrains: NodeDrains;
   readonly queueChanges: QueueChanges;
@@ -118,7 +118,7 @@ export class Scheduler {
     this.results = new ResultEvents(parts);
     const reattacher = new Reattacher(job, pool, source, attempts, retryQueue, requeuer, splitter, stops);
     const nodeParts = { chunkSizer, deadlines, nodeDrains, queueChanges, reattacher, requeuer };
-    this.nodeEvents = new NodeEvents({ ...parts, ...nodeParts });
+    this.membership = new NodeMembership({ ...parts, ...nodeParts });
     const stragglers = new StragglerPolicy(job, pool, attempts, rates, costs, deadlines);
     this.starter = new AttemptStarter(issueId, attempts, stragglers, recomputations, job, endingSlots);
     this.completion = new Completion(job, pool, source, retryQueue, deadlines);
@@ -177,7 +177,7 @@ export class Scheduler {
       case "nodeJoined":
       case "nodeDisconnected":
       case "nodeLost":
-        return this.nodeEvents.handle(event, now);
+        return this.membership.handle(event, now);
       case "nodeDrained":
         return this.nodeDrains.handle(event);
       case "slotHeld":

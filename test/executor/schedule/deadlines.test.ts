@@ -42,7 +42,11 @@ const gpuCounts = { fewest: 1, most: 2 };
 const tasks = fc.array(task, { minLength: 1, maxLength: 60 }).map((list) => taskJob(list, { gpuCounts }));
 
 /** Nodes at random times. The last ones join one after the other, so that all work can be done. */
-const arrivals = (isRateKnown: fc.Arbitrary<boolean>, lifetime: fc.Arbitrary<number>, rate: fc.Arbitrary<number>) =>
+const arrivals = (
+  isRateKnown: fc.Arbitrary<boolean>,
+  lifetime: fc.Arbitrary<number | undefined>,
+  rate: fc.Arbitrary<number>,
+) =>
   fc
     .array(
       fc.record({
@@ -80,7 +84,7 @@ for (const [what, jobs, costOf] of [
   ["a range", range, units],
   ["tasks", tasks, declared],
 ] as const) {
-  const lifetimes = fc.integer({ min: 6, max: 150 });
+  const lifetimes = fc.option(fc.integer({ min: 6, max: 150 }), { nil: undefined, freq: 8 });
   t.test(
     `property: ${what} on nodes that end is computed exactly once, and nothing starts after a deadline`,
     async (t) => {
@@ -100,17 +104,20 @@ for (const [what, jobs, costOf] of [
     },
   );
 
-  t.test(`property: with exact rates no chunk of ${what} is cut off by a deadline`, async () => {
+  t.test(`property: with exact rates no chunk of ${what} is cut off by a deadline`, async (t) => {
+    let starts = 0;
     const nodes = arrivals(fc.constant(true), fc.constant(150), fc.constant(1));
     fc.assert(
       fc.property(jobs, nodes, (job, list) => {
         const outcome = simulateEndingNodes({ job, nodes: withSuccessors(list), cost: costOf, overhead: 0 });
         check(outcome, job);
+        starts += outcome.starts;
         const [first] = outcome.cutOff;
         if (first !== undefined) throw new Error(`${first.chunk.id} on ${first.node} was cut off`);
       }),
       { numRuns: 150 },
     );
+    t.ok(starts > 150, `${starts} chunks were started`);
   });
 }
 

@@ -8,12 +8,14 @@ import { rangeJob, runs, taskJob } from "./schedulefixture.js";
  * Runs `numRuns` random jobs; every unit must be committed or given up exactly once. Returns how often each instruction was
  * given.
  */
-function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number): Map<string, number> {
+function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number, hasDeadlines = false): Map<string, number> {
   const choices = fc.array(fc.integer({ min: 0, max: 99 }), { minLength: 50, maxLength: 400 });
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(jobs, choices, (job, list) => {
       const run = new RandomRun(job, pace);
+      run.hasDeadlines = hasDeadlines;
+      if (hasDeadlines) run.send({ type: "moreNodesExpected", expected: true });
       for (const choice of list) if (!run.hasEnded) run.step(choice);
       run.calm();
       const { outcome } = run;
@@ -62,3 +64,9 @@ for (const [what, jobs, pace, count, decided] of KINDS)
       for (const one of decided) t.ok((seen.get(one) ?? 0) > 0, `${one}: ${seen.get(one)} times in ${count} runs`);
     },
   );
+
+for (const [what, jobs, pace, count] of KINDS)
+  t.test(`property: the same for ${what} while nodes come and go with deadlines`, async (t) => {
+    const seen = playAll(jobs, pace, count / 2, true);
+    for (const one of ["start", "withdraw", "end"]) t.ok((seen.get(one) ?? 0) > 0, `${one}: ${seen.get(one)} times`);
+  });

@@ -4,7 +4,7 @@ import type { Attempt, Event, Instruction, RemoteAttempt } from "../../../execut
 import { reportAttempts, Simulator } from "../../../executor/schedule/plan/simulator.js";
 import { Scheduler } from "../../../executor/schedule/scheduler.js";
 import { RandomRunOutcome } from "./randomrunoutcome.js";
-import { drained, failureOf, slots } from "./schedulefixture.js";
+import { drained, failureOf, middleUnit, overlap, sick, slots } from "./schedulefixture.js";
 
 /** The most attempts on one slot, the running one included. */
 const MAX_SLOT_LOAD = 4;
@@ -65,6 +65,9 @@ export class RandomRun {
     else this.send({ type: "tick" });
   }
 
+  /** Whether nodes that join again leave after a while. */
+  hasDeadlines = false;
+
   /** Whether nodes whose agents die stay away until they are lost. */
   deathsAreFoundLate = false;
 
@@ -113,6 +116,7 @@ export class RandomRun {
     for (let slot = 0; slot < 2; slot++) this.send({ type: "slotRecovered", node: "b", slot });
     this.send({ type: "memoryPressure", node: "b", slots: [] });
     for (const node of ["a", "b"]) this.send({ type: "nodeDrained", node, reason: undefined, evict: false });
+    if (this.hasDeadlines) this.stay();
     for (let turn = 0; !this.hasEnded && turn < 20_000; turn++) {
       const [first] = this.held;
       this.simulator.clock.advance(first === undefined && this.collecting.length === 0 ? 60 : 1);
@@ -120,6 +124,13 @@ export class RandomRun {
       else if (first !== undefined) this.run(first, 0);
       else this.send({ type: "tick" });
     }
+  }
+
+  /** Lets both nodes join again without a deadline. */
+  private stay(): void {
+    this.hasDeadlines = false;
+    for (const node of ["a", "b"]) this.rejoin(node, true);
+    this.send({ type: "moreNodesExpected", expected: false });
   }
 
   private get now(): number {
@@ -202,7 +213,8 @@ export class RandomRun {
 
   private join(node: string, kept: Attempt[], lost: RemoteAttempt[] = []): void {
     const held = [...reportAttempts(kept), ...lost];
-    this.send({ type: "nodeJoined", node, slots: slots(node, 3, 100), limit: 3, held });
+    const deadline = this.hasDeadlines ? this.now + 7 * (1 + (this.now % 9)) : undefined;
+    this.send({ type: "nodeJoined", node, slots: slots(node, 3, 100), limit: 3, held, deadline });
   }
 
   /** The agent of a node was killed while `ran` were running; its finished results are still there. */
@@ -283,17 +295,4 @@ export class RandomRun {
     if (index >= 0) this.collecting.splice(index, 1);
     this.uncollected = this.uncollected.filter((one) => one.id !== id);
   }
-}
-
-function overlap({ chunk }: Attempt, other: Attempt["chunk"]): boolean {
-  return chunk.start < other.end && other.start < chunk.end;
-}
-
-function middleUnit({ chunk }: Pick<Attempt, "chunk">): bigint | undefined {
-  return chunk.end - chunk.start < 2n ? undefined : (chunk.start + chunk.end) / 2n;
-}
-
-/** A GPU of node b. */
-function sick(slot: number, lasting: boolean): Event {
-  return { type: "slotSick", node: "b", slot, reason: "no clocks", evict: false, lasting };
 }

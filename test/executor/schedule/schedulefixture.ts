@@ -59,3 +59,18 @@ export function openRun(scheduler: Scheduler, nodes: [string, number, number?][]
 export function drained(node: string, now: number): Event {
   return { type: "nodeDrained", node, reason: now % 3 === 0 ? undefined : "drained", evict: now % 3 === 1 };
 }
+
+/** A GPU of node b is sick. */
+export function sick(slot: number, lasting: boolean): Event {
+  return { type: "slotSick", node: "b", slot, reason: "no clocks", evict: false, lasting };
+}
+
+/** Whether the chunk of an attempt shares a unit with another one. */
+export function overlap({ chunk }: Attempt, other: Attempt["chunk"]): boolean {
+  return chunk.start < other.end && other.start < chunk.end;
+}
+
+/** Returns the unit that halves the chunk of an attempt; undefined = it has one only. */
+export function middleUnit({ chunk }: Pick<Attempt, "chunk">): bigint | undefined {
+  return chunk.end - chunk.start < 2n ? undefined : (chunk.start + chunk.end) / 2n;
+}

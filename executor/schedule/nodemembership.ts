@@ -1,17 +1,17 @@
-import type { Event, Instruction } from "../events.js";
-import type { HaltPolicy } from "../halting/haltpolicy.js";
-import type { ChunkSizer } from "../queue/chunksizer.js";
-import type { Deadlines } from "../slots/deadlines.js";
-import type { Pool } from "../slots/pool.js";
-import type { ChunkStops } from "./chunkstops.js";
-import type { InFlightAttempts } from "./inflight.js";
-import type { NodeDrains } from "./nodedrains.js";
-import type { QueueChanges } from "./queuechanges.js";
-import type { Reattacher } from "./reattach.js";
-import type { Requeuer } from "./requeue.js";
+import type { ChunkStops } from "./attempts/chunkstops.js";
+import type { InFlightAttempts } from "./attempts/inflight.js";
+import type { NodeDrains } from "./attempts/nodedrains.js";
+import type { QueueChanges } from "./attempts/queuechanges.js";
+import type { Reattacher } from "./attempts/reattach.js";
+import type { Requeuer } from "./attempts/requeue.js";
+import type { Event, Instruction } from "./events.js";
+import type { HaltPolicy } from "./halting/haltpolicy.js";
+import type { ChunkSizer } from "./queue/chunksizer.js";
+import type { Deadlines } from "./slots/deadlines.js";
+import type { Pool } from "./slots/pool.js";
 
 /** What a node that joins or leaves changes. */
-export interface NodeEventTargets {
+export interface MembershipTargets {
   pool: Pool;
   attempts: InFlightAttempts;
   chunkSizer: ChunkSizer;
@@ -25,8 +25,8 @@ export interface NodeEventTargets {
 }
 
 /** Handles nodes that join, disconnect and are lost. */
-export class NodeEvents {
-  constructor(private readonly targets: NodeEventTargets) {}
+export class NodeMembership {
+  constructor(private readonly targets: MembershipTargets) {}
 
   handle(event: Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" }>, now: number): Instruction[] {
     const { pool, chunkSizer, attempts, halting, requeuer } = this.targets;
