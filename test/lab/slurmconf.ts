@@ -24,7 +24,7 @@ export interface SlurmOptions {
   loginComputes?: boolean;
   /** What becomes of jobs that one of a partition of a higher tier takes the place of. Default: there is no preemption. */
   preempt?: "requeue" | "cancel";
-  /** From SIGTERM to SIGKILL of a job that is ended. Default 3 (Slurm's: 30). */
+  /** From SIGTERM to SIGKILL of a job that is ended; slurmd waits at least 5. Default 5 (Slurm's: 30). */
   killWaitSeconds?: number;
   /** How long `scontrol` shows a job that has ended; at least 2. Default 300, as Slurm's. */
   minJobAgeSeconds?: number;
@@ -90,7 +90,7 @@ export function formatSlurmConf(
     MpiDefault: "none",
     ReturnToService: 2,
     SlurmdTimeout: options.slurmdTimeoutSeconds ?? 20,
-    KillWait: options.killWaitSeconds ?? 3,
+    KillWait: options.killWaitSeconds ?? 5,
     MinJobAge: options.minJobAgeSeconds ?? 300,
     // Jobs are considered at once instead of up to 3, 30 and 60 s later.
     SchedulerParameters: "batch_sched_delay=0,sched_interval=1,bf_interval=1",
