@@ -20,13 +20,15 @@ const LOADER = "import base64, sys, zlib; exec(zlib.decompress(base64.b64decode(
 
 /**
  * Returns the batch script of a pilot: it loads modules, runs `setup`, and becomes the agent of the run. `agent`: the packed program, as
- * `agentProgram` sends it. It stores nothing: the agent comes with the script, and Slurm keeps that only while the job exists.
+ * `agentProgram` sends it. `killSeconds`: from SIGTERM to SIGKILL of a job that is cancelled. It stores nothing: the agent comes with the script, and Slurm keeps that only while the job exists.
  */
-export function createBatchScript(cluster: Cluster, run: string, agent: NodeProgram): string {
-  const { modules, setup, pilot, name } = cluster;
+export function createBatchScript(cluster: Cluster, run: string, agent: NodeProgram, killSeconds: number): string {
+  const { modules, setup, pilot, name, request } = cluster;
   const python = quote(pilot.python);
   const workdir = formatShellPath(pilot.workdir);
   const root = `${workdir}/runs/${quote(`${run}@${name}-`)}"$SLURM_JOB_ID"`;
+  const own = ownsWorkdir(pilot.workdir) ? workdir : '""';
+  const times = [request.timeSeconds, warningSeconds(request), killSeconds];
   const encoded = agent.stdin.toString("base64").match(new RegExp(`.{1,${LINE_CHARS}}`, "g")) ?? [];
   return [
     // A login shell, because the command `module` is defined there.
@@ -34,7 +36,7 @@ export function createBatchScript(cluster: Cluster, run: string, agent: NodeProg
     ...modules.map((one) => `module load ${quote(one)} || exit ${MODULE_EXIT}`),
     ...setup.flatMap((line, index) => [line, `[ $? = 0 ] || exit ${setupExit(index)}`]),
     `command -v ${python} >/dev/null || exit ${PYTHON_EXIT}`,
-    `exec ${python} -IS -c ${quote(LOADER)} serve ${root} ${ownsWorkdir(pilot.workdir) ? workdir : '""'} ${cluster.request.timeSeconds} ${warningSeconds(cluster.request)} <<'${END_MARK}'`,
+    `exec ${python} -IS -c ${quote(LOADER)} serve ${root} ${own} ${times.join(" ")} <<'${END_MARK}'`,
     ...encoded,
     END_MARK,
     "",

@@ -4,6 +4,9 @@ import type { Cluster } from "./cluster.js";
 import { createSlurmError } from "./slurmerror.js";
 
 const FIND_TIMEOUT_SECONDS = 30;
+/** Slurm's default of KillWait, and the least that it waits whatever that says. */
+const DEFAULT_KILL_SECONDS = 30;
+const MIN_KILL_SECONDS = 5;
 /** The first release whose srun has --overlap. */
 const OLDEST = [20, 11] as const;
 
@@ -16,6 +19,7 @@ echo "folder \${found%/*}"
 /** The commands of Slurm on one login node. */
 export class SlurmCommands {
   private folder: Promise<string> | undefined;
+  private kill: Promise<number> | undefined;
 
   constructor(private readonly cluster: Cluster) {}
 
@@ -39,6 +43,16 @@ export class SlurmCommands {
       throw error;
     });
     return this.folder;
+  }
+
+  /** Returns how long Slurm waits from SIGTERM to SIGKILL, in seconds; its default where it does not say. */
+  async killSeconds(connection: Connection): Promise<number> {
+    this.kill ??= this.run(connection, "scontrol", ["show", "config"], "", FIND_TIMEOUT_SECONDS).then(
+      (config) =>
+        Math.max(Number(/^KillWait\s*= (\d+) sec/m.exec(config)?.[1] ?? DEFAULT_KILL_SECONDS), MIN_KILL_SECONDS),
+      () => DEFAULT_KILL_SECONDS,
+    );
+    return this.kill;
   }
 
   private async look(connection: Connection): Promise<string> {

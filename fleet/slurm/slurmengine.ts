@@ -37,7 +37,8 @@ export class SlurmEngine implements Engine {
   }
 
   async submit({ jobName, run }: PilotRequest): Promise<string> {
-    const script = createBatchScript(this.cluster, run, agentProgram());
+    const killSeconds = await this.commands.killSeconds(await this.logins.forCommand());
+    const script = createBatchScript(this.cluster, run, agentProgram(), killSeconds);
     const words = formatSbatchWords(this.cluster.request, jobName);
     const id = parseJobId(await this.run("sbatch", words, script, SUBMIT_TIMEOUT_SECONDS));
     if (id !== undefined) return id;

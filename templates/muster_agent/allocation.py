@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 REASON = "its allocation ends"
 EARLY_SECONDS = 90.0  # Slurm looks at time limits once a minute, so its warning may come that much before it is due
 LAST_SECONDS = 15.0  # before the end of the warning: for the folder to be removed
-KILL_SECONDS = 22.0  # from SIGTERM to the end where there was no warning: Slurm's KillWait is 30 s by default
+KILL_MARGIN_SECONDS = 3.0  # before SIGKILL
+UNATTACHED_SECONDS = 3.0  # for a coordinator to attach again, where there is something for it to collect
 HOLD_SECONDS = 0.5  # scancel sends SIGTERM to all processes of an allocation, one after another
 
 
 class Allocation:
     """`limit_seconds`: how long the allocation may last, from about now on. `warning_seconds`: how long before its end SIGTERM comes.
-    `workdir`: a folder that goes with it, or empty."""
+    `kill_seconds`: from SIGTERM to SIGKILL where it is ended without a warning. `workdir`: a folder that goes with it, or empty."""
 
-    def __init__(self, workdir: str, limit_seconds: float, warning_seconds: float):
-        self.workdir, self.warning_seconds = workdir, warning_seconds
+    def __init__(self, workdir: str, limit_seconds: float, warning_seconds: float, kill_seconds: float):
+        self.workdir, self.warning_seconds, self.kill_seconds = workdir, warning_seconds, kill_seconds
         self.warned_from = now() + limit_seconds - warning_seconds - EARLY_SECONDS
-        self.is_warned = False
+        self.is_warned, self.warned_at = False, 0.0
         self.ends_at = inf
         self.held: list[tuple[float, Attempt]] = []
 
@@ -43,7 +44,8 @@ class Allocation:
         signal.signal(signal.SIGTERM, self.receive_signal)
 
     def receive_signal(self, *_: object) -> None:
-        self.is_warned = True
+        if not self.is_warned:
+            self.is_warned, self.warned_at = True, now()
 
     def due(self) -> float:
         """When to call `run_checks`, if nothing happens before."""
@@ -54,9 +56,12 @@ class Allocation:
         if not self.is_warned:
             return
         if self.ends_at == inf:
-            left = self.warning_seconds - LAST_SECONDS if time_now >= self.warned_from else KILL_SECONDS
+            has_time = time_now >= self.warned_from
+            left = self.warning_seconds - LAST_SECONDS if has_time else self.kill_seconds - KILL_MARGIN_SECONDS
             self.ends_at = time_now + max(left, 1.0)
             self.end_attempts()
+        if not self.server.attached:
+            self.ends_at = min(self.ends_at, max(self.server.last_received, self.warned_at) + UNATTACHED_SECONDS)
         is_collected = not self.slots.active and not self.held and not self.outbox.attempts
         if is_collected or time_now >= self.ends_at:
             self.server.flush()

@@ -23,7 +23,7 @@ SOCKET = "agent.sock"
 JOIN_SECONDS = 25.0  # less than what the coordinator waits for a reply (executor/run/node/handshake.ts)
 JOIN_CHECK_SECONDS = 0.05  # another machine may make the folder: nothing tells of that
 USAGE = (
-    "usage: attach|join|clean ROOT | serve ROOT WORKDIR LIMIT WARNING | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET | samples SECONDS   (folders: absolute or in ~)\n"
+    "usage: attach|join|clean ROOT | serve ROOT WORKDIR LIMIT WARNING KILL | follow ROOT SELECTION | cache WORKDIR show|prune BUDGET | samples SECONDS   (folders: absolute or in ~)\n"
 )
 
 
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     if words[:1] == ["samples"] and len(words) == 2:
         print_samples(float(words[1]))
     root = os.path.expanduser(words[1]) if len(words) > 1 else ""
-    forms = ((["attach"], 2), (["join"], 2), (["serve"], 5), (["clean"], 2), (["follow"], 3), (["cache"], 4))
+    forms = ((["attach"], 2), (["join"], 2), (["serve"], 6), (["clean"], 2), (["follow"], 3), (["cache"], 4))
     if (words[:1], len(words)) not in forms or not os.path.isabs(root):
         sys.stderr.write(USAGE)
         return EX_USAGE
@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
         elif words[0] == "join":
             join(root)
         elif words[0] == "serve":
-            serve_allocation(root, words[2], float(words[3]), float(words[4]))
+            serve_allocation(root, words[2], *map(float, words[3:]))
         else:
             check_run_folder(root)
             make_folders(root)
@@ -124,8 +124,8 @@ def connect() -> socket.socket | None:
     return connection
 
 
-def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seconds: float) -> None:
-    """Becomes the daemon, and returns only where it cannot. `workdir`: a folder that goes with the allocation, or empty."""
+def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seconds: float, kill_seconds: float) -> None:
+    """Becomes the daemon, and returns only where it cannot. The rest: as of Allocation."""
     from .allocation import Allocation
     from .daemon import serve
 
@@ -135,7 +135,7 @@ def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seco
     os.chdir(root)
     ready_fd = os.open("/dev/null", os.O_WRONLY)
     detach(ready_fd)
-    serve(root, ready_fd, Allocation(workdir, limit_seconds, warning_seconds))
+    serve(root, ready_fd, Allocation(workdir, limit_seconds, warning_seconds, kill_seconds))
 
 
 def start_daemon(root: str) -> None:

@@ -105,11 +105,13 @@ class Relay:
             raise ProtocolError("a frame of kind {}".format(kind))
 
     def catch_signals(self) -> None:
-        """SIGCHLD wakes the main thread. Signals that end a program end this one, too, but it removes its incomplete files first."""
+        """SIGCHLD wakes the main thread. Signals that end a program end this one, too, but it removes its incomplete files first. Only
+        SIGTERM does not: a batch system sends it to an allocation that ends, whose results and states are still to be read."""
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         signal.set_wakeup_fd(self.wake_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        for number in (signal.SIGHUP, signal.SIGINT):
             signal.signal(number, self.stop)
 
     def stop(self, number: int, frame: object) -> None:

@@ -160,9 +160,9 @@ export class Slurm {
   /** The pid within the node's namespace; undefined where the daemon does not run. */
   private pidOf(daemon: SlurmDaemon, node: LabNode): number | undefined {
     const file = join(node.root, PID_FILES[daemon]);
-    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-    const name = join(node.root, `proc/${pid}/comm`);
-    return pid > 0 && existsSync(name) && readFileSync(name, "utf8").trim() === daemon ? pid : undefined;
+    const pid = Number(readOr(file, "0"));
+    const name = readOr(join(node.root, `proc/${pid}/comm`), "");
+    return pid > 0 && name.trim() === daemon ? pid : undefined;
   }
 }
 
@@ -221,5 +221,14 @@ function startScript(daemon: SlurmDaemon, devices: string[]): string {
       const nodes = devices.map((file) => `[ -e ${file} ] || mknod -m 666 ${file} c 1 3`).join("\n");
       return `set -e; ${folders} /dev/lab\n${nodes}\nslurmd -N $(hostname)`;
     }
+  }
+}
+
+/** The text of a file, which may vanish at any time. */
+function readOr(file: string, otherwise: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return otherwise;
   }
 }

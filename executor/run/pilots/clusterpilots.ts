@@ -13,6 +13,8 @@ import type { PilotRecords } from "./pilotrecords.js";
 const MAX_FAILURES = 5;
 /** Until a pilot can be submitted again that the cluster's limits did not allow. */
 const LIMIT_PAUSE_SECONDS = 60;
+/** How long a pilot may be ending before its chunks go to others. */
+const ENDING_SECONDS = 45;
 /** A submission whose reply was lost may take so long to be seen. */
 const UNSEEN_SECONDS = 120;
 
@@ -206,6 +208,7 @@ export class ClusterPilots {
 
   /** `askedAt`: when the look began; what was submitted later may be missing in it. */
   private async update(pilot: Pilot, found: AllocationState | undefined, askedAt: number): Promise<void> {
+    if (found?.state === "ending" && this.mayStillReport(pilot)) return;
     if (found === undefined || found.state === "ending") {
       const isUnseen = pilot.id === undefined && askedAt < pilot.submittedAt + UNSEEN_SECONDS;
       if (pilot.submittedAt > askedAt || isUnseen) return;
@@ -218,6 +221,14 @@ export class ClusterPilots {
     pilot.beganAtMs ??= Date.now();
     await this.records.recordStart(this.cluster.name, pilot);
     this.emit({ type: "started", pilot, secondsLeft: found.secondsLeft });
+  }
+
+  /** Whether a pilot that is being ended may still hand over results and states: its agent is told some time before. */
+  private mayStillReport(pilot: Pilot): boolean {
+    const now = monotonicSeconds();
+    if (pilot.endingSince === undefined) this.looks = 0;
+    pilot.endingSince ??= now;
+    return now < pilot.endingSince + ENDING_SECONDS;
   }
 
   private end(pilot: Pilot, reason: string | undefined): void {
@@ -247,6 +258,7 @@ function createPilot(token: string): Pilot {
     submittedAt: monotonicSeconds(),
     beganAtMs: undefined,
     idleSince: undefined,
+    endingSince: undefined,
     isReleased: false,
   };
 }

@@ -17,6 +17,8 @@ export interface Pilot {
   beganAtMs: number | undefined;
   /** Since when it has had nothing to do, in monotonic seconds; undefined = it has. */
   idleSince: number | undefined;
+  /** Since when it is being ended, in monotonic seconds; undefined = it is not, as far as is known. */
+  endingSince: number | undefined;
   /** It was cancelled because there is nothing for it to do. */
   isReleased: boolean;
 }

@@ -113,9 +113,13 @@ export function slotKey(node: string, slot: number): string {
   return `${node}/${slot}`;
 }
 
-/** Returns the name under which the rate of a slot is learned: its rate as a share of a GPU says little about that of the whole. */
+/**
+ * Returns the name under which the rate of a slot is learned: its rate as a share of a GPU says little about that of the whole. The pilots of
+ * a cluster, `CLUSTER/ID`, come and go: what is learned of one holds for the next.
+ */
 export function rateKey({ node, slot, sharers }: Pick<Slot, "node" | "slot" | "sharers">): string {
-  return sharers === undefined ? slotKey(node, slot) : `${slotKey(node, slot)}:${sharers}`;
+  const key = slotKey(node.replace(/\/.*$/, ""), slot);
+  return sharers === undefined ? key : `${key}:${sharers}`;
 }
 
 /** Whether the slot may be given work now, or after what it has. */

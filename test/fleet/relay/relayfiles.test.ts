@@ -51,7 +51,7 @@ t.test("a download that breaks off keeps its part, and another relay continues i
   t.ok(readFileSync(local).equals(data));
 });
 
-for (const end of ["close", "SIGTERM", "end of its input"])
+for (const end of ["close", "SIGHUP", "end of its input"])
   t.test(`unfinished uploads are removed: ${end}`, async (t) => {
     const folder = t.testdir({ there: {}, local: "" });
     writeFileSync(join(folder, "local"), Buffer.alloc(200 * MEGABYTE));
@@ -62,7 +62,7 @@ for (const end of ["close", "SIGTERM", "end of its input"])
     const part = () => readdirSync(join(folder, "there")).find((name) => name.endsWith(".part"));
     await waitUntil("a part is there", () => part() !== undefined && sizeOf(join(folder, "there", part()!)) > 0, 20);
     if (end === "close") await connection.close();
-    else if (end === "SIGTERM") process.kill(pid, "SIGTERM");
+    else if (end === "SIGHUP") process.kill(pid, "SIGHUP");
     else channel.stdin.end();
     t.match(await broken, { name: "ConnectionError", code: "LOST" });
     await channel.ended;

@@ -11,7 +11,7 @@ import { createNode, toInventoryNode } from "../nodes.js";
 import { FakeRelay } from "./fakerelay.js";
 import { relayPid, startRelay } from "./startrelay.js";
 
-for (const signal of ["SIGKILL", "SIGTERM"] as const)
+for (const signal of ["SIGKILL", "SIGHUP"] as const)
   t.test(`every operation ends when the relay is ended by ${signal}`, async (t) => {
     const folder = t.testdir();
     writeFileSync(join(folder, "local"), Buffer.alloc(400_000_000));
@@ -35,6 +35,13 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const)
     t.ok(performance.now() - begin < 1000, `${Math.round(performance.now() - begin)} ms`);
     await connection.close();
   });
+
+t.test("SIGTERM does not end the relay: it is sent to allocations whose results are still to be read", async (t) => {
+  const { connection } = await startRelay();
+  t.teardown(() => connection.close());
+  process.kill(await relayPid(connection), "SIGTERM");
+  t.match(await connection.exec(["echo", "alive"], { timeout: 20 }), { code: 0, stdout: "alive\n" });
+});
 
 t.test(
   "every operation ends when the connection to the login node drops, and then the relay does",
