@@ -10,15 +10,20 @@ const MIN_KILL_SECONDS = 5;
 /** The first release whose srun has --overlap. */
 const OLDEST = [20, 11] as const;
 
-/** Where the commands are: on the PATH, or on that of a login shell. Then which version they are of. */
-const FIND_SCRIPT = `found=$(command -v sbatch) || found=$(bash -lc 'command -v sbatch' 2>/dev/null | tail -n 1)
-[ -x "$found" ] || { echo "sbatch: command not found" >&2; exit 127; }
-echo "folder \${found%/*}"
-"\${found%/*}/srun" --version`;
+const COMMANDS = ["sbatch", "squeue", "scancel", "scontrol", "srun"] as const;
+export type SlurmCommand = (typeof COMMANDS)[number];
+
+/** Where the commands are: on the PATH, or on that of a login shell; a site may have put one of its own before Slurm's. Then the version. */
+const FIND_SCRIPT = `for name in ${COMMANDS.join(" ")}; do
+  found=$(command -v $name) || found=$(bash -lc "command -v $name" 2>/dev/null | tail -n 1)
+  [ -x "$found" ] || { echo "$name: command not found" >&2; exit 127; }
+  echo "found $name $found"
+done
+"$found" --version`;
 
 /** The commands of Slurm on one login node. */
 export class SlurmCommands {
-  private folder: Promise<string> | undefined;
+  private paths: Promise<ReadonlyMap<string, string>> | undefined;
   private kill: Promise<number> | undefined;
 
   constructor(private readonly cluster: Cluster) {}
@@ -26,23 +31,23 @@ export class SlurmCommands {
   /** Runs a command. Rejects with an error of createSlurmError unless it exits 0. */
   async run(
     connection: Connection,
-    name: string,
+    name: SlurmCommand,
     words: readonly string[],
     stdin: string,
     timeout: number,
   ): Promise<string> {
-    const path = `${await this.find(connection)}/${name}`;
+    const path = await this.find(connection, name);
     const result = await connection.exec([path, ...words], { stdin, timeout });
     return this.outputOf(name, result);
   }
 
-  /** Returns the folder of the commands. Rejects with MISSING where there are none, and with CONFIG where they are too old. */
-  find(connection: Connection): Promise<string> {
-    this.folder ??= this.look(connection).catch((error) => {
-      this.folder = undefined;
+  /** Returns the path of a command. Rejects with MISSING where one is missing, and with CONFIG where they are too old. */
+  async find(connection: Connection, name: SlurmCommand): Promise<string> {
+    this.paths ??= this.look(connection).catch((error) => {
+      this.paths = undefined;
       throw error;
     });
-    return this.folder;
+    return (await this.paths).get(name) ?? name;
   }
 
   /** Returns how long Slurm waits from SIGTERM to SIGKILL, in seconds; its default where it does not say. */
@@ -55,13 +60,16 @@ export class SlurmCommands {
     return this.kill;
   }
 
-  private async look(connection: Connection): Promise<string> {
+  private async look(connection: Connection): Promise<ReadonlyMap<string, string>> {
     const result = await connection.exec(["/bin/sh", "-c", FIND_SCRIPT], { timeout: FIND_TIMEOUT_SECONDS });
-    const output = this.outputOf("find sbatch", result);
-    const folder = /^folder (\/.*)$/m.exec(output)?.[1] ?? "";
+    const output = this.outputOf("look for Slurm", result);
+    const found = [...output.matchAll(/^found (\w+) (\/.*)$/gm)].map(([, name, path]): [string, string] => [
+      name!,
+      path!,
+    ]);
     const [, major, minor] = /^slurm(?:-wlm)? (\d+)\.(\d+)/m.exec(output) ?? [];
     if (major === undefined || Number(major) > OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) >= OLDEST[1]))
-      return folder;
+      return new Map(found);
     const reason = `its Slurm is ${major}.${minor}, and srun has --overlap since ${OLDEST.join(".")}`;
     const next = "Use another login node, or run the job inside an allocation with `-i local`.";
     throw new MusterError("CONFIG", reason, { node: this.cluster.name, next });

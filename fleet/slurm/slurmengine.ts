@@ -13,7 +13,7 @@ import type { Cluster } from "./cluster.js";
 import { LoginConnections } from "./loginconnections.js";
 import { parseQueue, SQUEUE_WORDS } from "./queue.js";
 import { formatSbatchWords, parseJobId } from "./sbatchwords.js";
-import { SlurmCommands } from "./slurmcommands.js";
+import { type SlurmCommand, SlurmCommands } from "./slurmcommands.js";
 import { cleanWords } from "./slurmerror.js";
 
 const SUBMIT_TIMEOUT_SECONDS = 90;
@@ -58,7 +58,7 @@ export class SlurmEngine implements Engine {
   async estimateStart(): Promise<string> {
     const connection = await this.logins.forCommand();
     const words = ["--test-only", ...formatSbatchWords(this.cluster.request, "muster-test")];
-    const sbatch = `${await this.commands.find(connection)}/sbatch`;
+    const sbatch = await this.commands.find(connection, "sbatch");
     const { stderr, stdout } = await connection.exec([sbatch, ...words], {
       stdin: "#!/bin/sh\n",
       timeout: COMMAND_TIMEOUT_SECONDS,
@@ -86,7 +86,7 @@ export class SlurmEngine implements Engine {
     const place = await this.logins.reserve();
     onAnswer?.();
     try {
-      const srun = `${await this.commands.find(place.connection)}/srun`;
+      const srun = await this.commands.find(place.connection, "srun");
       const step = [srun, `--jobid=${id}`, "--overlap", "--nodes=1", "--ntasks=1", "--quiet", node.python];
       const channel = await place.connection.open([...step, ...relayProgram().args]);
       const relay = await connectRelay(channel, node, { release: async () => place.release() });
@@ -113,7 +113,7 @@ export class SlurmEngine implements Engine {
   }
 
   private async run(
-    command: string,
+    command: SlurmCommand,
     words: readonly string[],
     stdin = "",
     seconds = COMMAND_TIMEOUT_SECONDS,
