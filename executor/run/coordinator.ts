@@ -192,7 +192,9 @@ export class Coordinator {
 
   private handleSlotEvent(worker: NodeWorker, event: SlotEvent): void {
     if (this.ended !== undefined) return;
-    this.reports.reportSlotEvent(worker, event);
+    // An allocation that ends takes all of its slots out of use: its end is reported.
+    if (worker.node.allocation === undefined || event.type !== "slotBroken")
+      this.reports.reportSlotEvent(worker, event);
     if (event.type === "gpuCheckFailed") return;
     this.event({ ...event, node: worker.node.name });
     this.endIfStranded();

@@ -83,7 +83,8 @@ export class Placement {
   private findNext(now: number): PlacedChunk | undefined {
     const reserved = this.placeExclusive(now) ?? this.placeHeld(now);
     if (reserved !== undefined) return reserved;
-    if (this.pool.isTrial) return this.placeNew(now) ?? this.placePending(now);
+    // Where no new chunk is left, placeNew would take slots out of use that a waiting one fits.
+    if (this.pool.isTrial && this.source.left > 0n) return this.placeNew(now) ?? this.placePending(now);
     return this.placePending(now) ?? this.placeNew(now) ?? this.backfill.find(now);
   }
 

@@ -46,15 +46,26 @@ t.test("a preempted pilot hands over the state of its chunks, which continue els
   shop.write(
     "preempted/count.py",
     `import os, signal, sys, time
-state = os.path.join(os.environ["MUSTER_STATE"], "step")
-step = int(open(state).read()) if os.path.exists(state) else 0
-first = step
+state = os.environ["MUSTER_STATE"]
+def load():
+    try:
+        return int(open(os.path.join(state, open(os.path.join(state, "current")).read().strip(), "step")).read())
+    except FileNotFoundError:
+        return 0
+first = step = load()
 def save(*_):
-    open(state + ".new", "w").write(str(step)); os.rename(state + ".new", state); sys.exit(1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    name = f"at-{step}"
+    os.makedirs(os.path.join(state, name))
+    open(os.path.join(state, name, "step"), "w").write(str(step))
+    open(os.path.join(state, "next"), "w").write(name)
+    os.rename(os.path.join(state, "next"), os.path.join(state, "current"))
+    sys.exit(1)
 signal.signal(signal.SIGTERM, save)
 open("/var/tmp/began", "a").write(f"{step}\\n")
-while step < 60:
-    time.sleep(0.1); step += 1
+while step < 100:
+    time.sleep(0.1)
+    step += 1
 open("steps.txt", "w").write(f"{first} {step}")
 `,
   );
@@ -68,7 +79,7 @@ open("steps.txt", "w").write(f"{first} {step}")
   t.equal(ran.code, 0, ran.err);
   const [first, last] = shop.read("preempted/runs/preempted/results/steps.txt").split(" ").map(Number);
   t.ok(first! > 0, "it has continued from its state");
-  t.equal(last, 60);
+  t.equal(last, 100);
   await slurm.scancel(urgent).catch(() => {});
   await checkCluster(t, cluster);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createPilotNode, warningSeconds } from "../../../fleet/slurm/cluster.js";
+import { type Cluster, createPilotNode, warningSeconds } from "../../../fleet/slurm/cluster.js";
 import type { MusterError } from "../../../schemas/errors.js";
 import type { SlotDemand } from "../../schedule/attempts/slotdemand.js";
 import type { Coordinator } from "../coordinator.js";
@@ -103,11 +103,11 @@ export class PilotWatch {
   }
 
   private noticeStaying({ cluster }: UsedCluster, { pilots }: ClusterPilots): void {
-    const ids = [...pilots.values()].map(({ id }) => id ?? "?");
+    const ids = [...pilots.values()].filter(({ isReleased }) => !isReleased).map(({ id }) => id ?? "?");
     if (ids.length === 0) return;
     const minutes = Math.round(cluster.pilot.leaseSeconds / 60);
     this.observer.notice(
-      `${cluster.name}: ${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} stay: those that run for ${minutes} min, the others in the queue. Run again to resume, or cancel the run.`,
+      `${cluster.name}: ${ids.length === 1 ? `pilot ${ids[0]} stays` : `pilots ${ids.join(", ")} stay`}: those that run for ${minutes} min, the others in the queue. Run again to resume, or cancel the run.`,
     );
   }
 
@@ -187,9 +187,11 @@ export class PilotWatch {
     { waitingChunks }: SlotDemand,
   ): Promise<void> {
     const now = monotonicSeconds();
-    const idle = [...pilots.pilots.values()].filter(({ state, isReleased, idleSince, submittedAt }) => {
+    const idle = [...pilots.pilots.values()].filter((pilot) => {
+      const { state, isReleased, idleSince, submittedAt } = pilot;
       if (isReleased) return false;
-      const since = state === "working" ? idleSince : waitingChunks === 0 ? submittedAt : undefined;
+      const isUseless = waitingChunks === 0 || (state === "working" && !isFresh(pilot, cluster));
+      const since = !isUseless ? undefined : state === "working" ? idleSince : submittedAt;
       return since !== undefined && now - since >= IDLE_SECONDS;
     });
     if (idle.length === 0) return;
@@ -200,7 +202,12 @@ export class PilotWatch {
     for (const pilot of idle) {
       const name = this.workerOf(cluster.name, pilot)?.node.name;
       if (name !== undefined)
-        this.coordinator.event({ type: "nodeDrained", node: name, reason: "its pilot is released", evict: false });
+        this.coordinator.event({
+          type: "nodeDrained",
+          node: name,
+          reason: "released: there is nothing for it to do",
+          evict: false,
+        });
     }
     await pilots.cancel(idle).catch(() => {}); // a pilot that was not cancelled ends by its lease, or with the run
   }
@@ -244,14 +251,12 @@ export class PilotWatch {
   /** Whether pilots are idle for long though work is left: it does not fit them, and would not fit others. */
   private isStuck(hasWaiting: boolean): boolean {
     const now = monotonicSeconds();
-    const working = this.clusters.flatMap(({ pilots }) =>
-      [...pilots.pilots.values()].filter(({ state }) => state === "working"),
+    const fresh = this.clusters.flatMap(({ used, pilots }) =>
+      [...pilots.pilots.values()].filter(
+        (one) => one.state === "working" && !one.isReleased && isFresh(one, used.cluster),
+      ),
     );
-    const isIdle =
-      working.length > 0 &&
-      working.every(
-        ({ idleSince, isReleased }) => isReleased || (idleSince !== undefined && now - idleSince > IDLE_SECONDS / 2),
-      );
+    const isIdle = fresh.length > 0 && fresh.every(({ idleSince = now }) => now - idleSince > IDLE_SECONDS / 2);
     this.stuckSince =
       isIdle && hasWaiting && this.coordinator.scheduler.inFlightCount === 0 ? (this.stuckSince ?? now) : undefined;
     return this.stuckSince !== undefined && now - this.stuckSince > IDLE_SECONDS / 4;
@@ -270,4 +275,9 @@ export class PilotWatch {
     const used = this.clusters.find((one) => one.used.cluster.name === cluster)!.used;
     return this.coordinator.workerOf(nodeNameOf(used.cluster, pilot));
   }
+}
+
+/** Whether a pilot has most of its time left, so that what does not fit it would fit no other. */
+function isFresh({ beganAtMs = Date.now() }: Pilot, { request }: Cluster): boolean {
+  return Date.now() - beganAtMs < (request.timeSeconds * 1000) / 2;
 }

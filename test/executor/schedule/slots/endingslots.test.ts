@@ -247,3 +247,15 @@ t.test("without deadlines and expected nodes, a run that has no slot is stuck as
   scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1);
   t.match(scheduler.handle({ type: "nodeLost", node: "a" }, 2), [{ do: "stuck" }]);
 });
+
+t.test("a chunk that was cut off while no chunk has succeeded starts on the next node", async (t) => {
+  const job = taskJob([{}], { halt: { alike: 3 } });
+  const scheduler = awaiting(job);
+  t.same(ids(join(scheduler, "a", 0, 420)), ["t0"]);
+  scheduler.handle({ type: "started", attempt: "0" }, 1);
+  scheduler.handle({ type: "slotBroken", node: "a", slot: 0, reason: "its allocation ends" }, 4);
+  scheduler.handle({ type: "requeued", attempt: "0" }, 4);
+  scheduler.handle({ type: "nodeLost", node: "a" }, 5);
+  scheduler.handle({ type: "tick" }, 8);
+  t.same(ids(join(scheduler, "b", 10, 430)), ["t0"]);
+});
