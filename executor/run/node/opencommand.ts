@@ -75,9 +75,12 @@ function lockName(node: Node, { gpu, cpu, card }: Slot): string | undefined {
 
 function describeCards(node: Node, slots: Slot[], cards: KnownCards[]): Pick<OpenCommand, "cards" | "examine"> {
   if (listVendors(node).length === 0 || slots.every(({ gpu }) => gpu === undefined)) return {};
-  if (node.allocation !== undefined && node.pci === undefined) return {};
-  const known =
-    cards.length > 0 ? cards : expectGpus(node).map(({ vendor, addresses }) => ({ vendor, pci: addresses }));
-  if (node.allocation !== undefined) return { cards: known.map((one) => ({ ...one, bound: true })) };
-  return { cards: known, examine: hasGpusToCheck(node, slots) ? FIRST_CHECK_TIMEOUT_SECONDS : undefined };
+  const expected = expectGpus(node).map(({ vendor, addresses }) => ({ vendor, pci: addresses }));
+  if (node.allocation === undefined)
+    return {
+      cards: cards.length > 0 ? cards : expected,
+      examine: hasGpusToCheck(node, slots) ? FIRST_CHECK_TIMEOUT_SECONDS : undefined,
+    };
+  // Where the addresses are not known, the agent would take all cards of the machine.
+  return node.pci === undefined ? {} : { cards: expected.map((one) => ({ ...one, bound: true })) };
 }
