@@ -41,7 +41,7 @@ export function pauseAfterFailures(failures: number): number {
 /** Between two looks at the queue of a cluster: a controller serves all of its users. */
 const LOOK_SECONDS = 30;
 /** After a submission: many clusters start a job within seconds. */
-const SOON_SECONDS = [1, 2, 4, 8];
+const SOON_SECONDS = [0.5, 0.5, 1, 2, 4, 8];
 
 /** Returns how long to wait before the next look, after `looks` looks since the last submission or the last change that was noticed. */
 export function pauseBeforeLook(looks: number): number {

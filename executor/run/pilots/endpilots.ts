@@ -6,7 +6,7 @@ import { parseJobName } from "./pilot.js";
 
 /** How long cancelled pilots may take to leave the queue: Slurm kills what does not end within 30 s by default. */
 const GONE_SECONDS = 60;
-const POLL_SECONDS = [0.5, 1, 2, 3, 5];
+const POLL_SECONDS = [0.3, 0.5, 1, 2, 3, 5];
 
 /** What became of the pilots of a run on a cluster. `problem`: why some may still exist. */
 export interface EndedPilots {

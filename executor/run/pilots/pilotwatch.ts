@@ -18,7 +18,7 @@ import type { Pilot } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
 import type { UsedCluster } from "./usedcluster.js";
 
-const STEP_MS = 500;
+const STEP_MS = 250;
 /** A pilot without work is released after this time: others wait for what it holds. */
 const IDLE_SECONDS = 60;
 /** Slurm's warning before a time limit may come this much earlier than it was asked for, or a tenth of a short limit. */
