@@ -53,7 +53,7 @@ export class ClusterPilots {
   /** Takes over a pilot of an earlier session. */
   adopt({ token, id, beganAtMs }: OpenPilot): void {
     const state = id === undefined ? "submitting" : "pending";
-    this.pilots.set(token, { ...createPilot(token), id, beganAtMs, state });
+    this.pilots.set(token, { ...createPilot(token), id, beganAtMs, isEarlier: true, state });
   }
 
   get canSubmit(): boolean {
@@ -260,8 +260,8 @@ export class ClusterPilots {
     if (!this.pilots.delete(pilot.token)) return;
     this.records.recordEnd(this.cluster.name, pilot, reason);
     const isExpected = pilot.isReleased || pilot.state === "working" || pilot.id === undefined;
-    // One of an earlier session may have worked then.
-    const mayHaveWorked = pilot.state === "pending" && pilot.beganAtMs !== undefined;
+    // One of an earlier session may have run without a coordinator until its lease ended.
+    const mayHaveWorked = pilot.state === "pending" && pilot.isEarlier;
     if (!isExpected && !mayHaveWorked) {
       this.notice(`pilot ${pilot.id} ended before it could work: ${reason ?? "Slurm does not say why"}`);
       this.recordFailure(reason ?? "Slurm does not say why");
@@ -282,6 +282,7 @@ function createPilot(token: string): Pilot {
     reason: undefined,
     submittedAt: monotonicSeconds(),
     beganAtMs: undefined,
+    isEarlier: false,
     idleSince: undefined,
     endingSince: undefined,
     isSilent: false,

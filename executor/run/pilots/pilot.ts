@@ -15,6 +15,8 @@ export interface Pilot {
   submittedAt: number;
   /** When it began to run, as far as is known (Unix time in ms). */
   beganAtMs: number | undefined;
+  /** An earlier session has submitted it. */
+  isEarlier: boolean;
   /** Since when it has had nothing to do, in monotonic seconds; undefined = it has. */
   idleSince: number | undefined;
   /** Since when it is being ended, in monotonic seconds; undefined = it is not, as far as is known. */

@@ -47,7 +47,8 @@ export class FakeEngine implements Engine {
 
   /** Changes a job, as Slurm does by itself. */
   set(id: string, change: Partial<AllocationState>): void {
-    this.jobs.set(id, { ...this.jobs.get(id)!, ...change });
+    const { reason: _, ...rest } = this.jobs.get(id)!;
+    this.jobs.set(id, { ...rest, ...change });
   }
 }
 
