@@ -54,7 +54,7 @@ export function createPilotNode(cluster: Cluster, id: string): Node {
   return {
     ...pilot,
     name: `${name}/${id}`,
-    workdir: pilot.workdir.replace("%j", id),
+    workdir: pilot.workdir.replaceAll("%j", id),
     allocation: { cluster: name, id },
   };
 }

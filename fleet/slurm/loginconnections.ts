@@ -1,3 +1,4 @@
+import { MusterError } from "../../schemas/errors.js";
 import type { Connection } from "../connection.js";
 
 /** sshd allows 10 channels on a connection by default; some are for commands and for what other programs of the user need. */
@@ -13,6 +14,7 @@ export interface LoginChannel {
 export class LoginConnections {
   private readonly channels = new Map<Connection, number>();
   private dialing: Promise<Connection> | undefined;
+  private isClosed = false;
 
   constructor(private readonly dial: () => Promise<Connection>) {}
 
@@ -32,8 +34,10 @@ export class LoginConnections {
     return this.take(connection);
   }
 
-  /** Closes all connections. */
+  /** Closes all connections, also one that is being made. From then on `forCommand` and `reserve` reject with LOST. */
   async close(): Promise<void> {
+    this.isClosed = true;
+    await this.dialing?.catch(() => {});
     const connections = [...this.channels.keys()];
     this.channels.clear();
     await Promise.all(connections.map((connection) => connection.close()));
@@ -56,8 +60,13 @@ export class LoginConnections {
 
   /** Log-ins are made one after another: a login node may limit how many begin at once. */
   private dialOnce(): Promise<Connection> {
+    if (this.isClosed) return Promise.reject(createClosedError());
     this.dialing ??= this.dial()
-      .then((connection) => {
+      .then(async (connection) => {
+        if (this.isClosed) {
+          await connection.close();
+          throw createClosedError();
+        }
         this.channels.set(connection, 0);
         void connection.closed.then(() => this.channels.delete(connection));
         return connection;
@@ -67,4 +76,8 @@ export class LoginConnections {
       });
     return this.dialing;
   }
+}
+
+function createClosedError(): MusterError {
+  return new MusterError("LOST", "the connections to the login node have been closed");
 }

@@ -31,8 +31,12 @@ export function parseQueue(output: string): Map<string, AllocationState> {
   return found;
 }
 
-/** Parses a span of time as Slurm prints it: `days-hours:minutes:seconds`, without leading parts that are zero. undefined = no limit. */
+/**
+ * Parses a span of time as Slurm prints it: `days-hours:minutes:seconds`, without leading parts that are zero, or INVALID for one that has
+ * passed. undefined = no limit.
+ */
 export function parseTimeLeft(text: string): number | undefined {
+  if (text.trim() === "INVALID") return 0;
   const [, days, hours, minutes, seconds] = /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$/.exec(text.trim()) ?? [];
   if (seconds === undefined) return undefined;
   return ((Number(days ?? 0) * 24 + Number(hours ?? 0)) * 60 + Number(minutes)) * 60 + Number(seconds);

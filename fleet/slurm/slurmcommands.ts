@@ -55,7 +55,10 @@ export class SlurmCommands {
     this.kill ??= this.run(connection, "scontrol", ["show", "config"], "", FIND_TIMEOUT_SECONDS).then(
       (config) =>
         Math.max(Number(/^KillWait\s*= (\d+) sec/m.exec(config)?.[1] ?? DEFAULT_KILL_SECONDS), MIN_KILL_SECONDS),
-      () => DEFAULT_KILL_SECONDS,
+      () => {
+        this.kill = undefined;
+        return DEFAULT_KILL_SECONDS;
+      },
     );
     return this.kill;
   }

@@ -85,14 +85,16 @@ export class SlurmEngine implements Engine {
     signal?.throwIfAborted();
     const place = await this.logins.reserve();
     onAnswer?.();
+    let relay: RelayConnection | undefined;
     try {
       const srun = await this.commands.find(place.connection, "srun");
       const step = [srun, `--jobid=${id}`, "--overlap", "--nodes=1", "--ntasks=1", "--quiet", node.python];
       const channel = await place.connection.open([...step, ...relayProgram().args]);
-      const relay = await connectRelay(channel, node, { release: async () => place.release() });
+      relay = await connectRelay(channel, node, { release: async () => place.release() });
       void relay.closed.then(() => place.release());
       return nameGpus(relay, await this.findGpus(relay, id));
     } catch (error) {
+      await relay?.close();
       place.release();
       throw explainStep(error, id);
     }

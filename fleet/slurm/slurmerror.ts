@@ -10,10 +10,13 @@ const UNANSWERED =
 const LIMITED =
   /job submit limit|MaxSubmit|QOSMaxSubmit|AssocMaxSubmit|MaxJobs|MaxArraySize|submit limit|Job violates accounting\/QOS policy|Job count limit|too many jobs/i;
 
+/** Words of Slurm about limits of a single job, which this one will always exceed. */
+const NEVER_ALLOWED = /(QOS|Assoc)(Max|Min)\w+PerJob/;
+
 /** Which key of the inventory Slurm's words are about. */
 const KEYS: readonly [words: RegExp, key: ClusterKey][] = [
+  [/account/i, "account"], // "account or account/partition combination"
   [/partition/i, "partition"],
-  [/account/i, "account"],
   [/gres|generic resource/i, "gres"],
   [/time limit|DefaultTime|MaxTime/i, "time"],
   [/memory/i, "memory"],
@@ -62,7 +65,8 @@ export function createSlurmError(cluster: Cluster, command: string, result: Comm
     const next = "Check on the login node whether `squeue --me` answers; what runs goes on meanwhile.";
     return new MusterError("UNREACHABLE", `${command}: ${words}`, { node, next });
   }
-  return new SlurmError(LIMITED.test(words) ? "limited" : "refused", cluster, command, words);
+  const isLimited = LIMITED.test(words) && !NEVER_ALLOWED.test(words);
+  return new SlurmError(isLimited ? "limited" : "refused", cluster, command, words);
 }
 
 /** Slurm's own words, without the name of the command that every line begins with. */

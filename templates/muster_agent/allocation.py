@@ -35,13 +35,13 @@ class Allocation:
         self.is_warned, self.warned_at = False, 0.0
         self.ends_at = inf
         self.held: list[tuple[float, Attempt]] = []
+        signal.signal(signal.SIGTERM, self.receive_signal)  # before there is a folder that would stay
 
     def watch(
         self, slots: SlotPool, termination: Termination, outbox: Outbox, server: Server, shutdown: Shutdown
     ) -> None:
         """Ends attempts, then the agent, once the batch system has sent SIGTERM."""
         self.slots, self.termination, self.outbox, self.server, self.shutdown = slots, termination, outbox, server, shutdown
-        signal.signal(signal.SIGTERM, self.receive_signal)
 
     def receive_signal(self, *_: object) -> None:
         if not self.is_warned:
@@ -49,6 +49,8 @@ class Allocation:
 
     def due(self) -> float:
         """When to call `run_checks`, if nothing happens before."""
+        if self.is_warned and self.ends_at == inf:
+            return 0.0
         return min([self.ends_at, *(until for until, _ in self.held)])
 
     def run_checks(self, time_now: float) -> None:

@@ -129,13 +129,14 @@ def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seco
     from .allocation import Allocation
     from .daemon import serve
 
+    allocation = Allocation(workdir, limit_seconds, warning_seconds, kill_seconds)
     check_run_folder(root)
     make_folders(root)
     check_run_folder(root)
     os.chdir(root)
     ready_fd = os.open("/dev/null", os.O_WRONLY)
     detach(ready_fd)
-    serve(root, ready_fd, Allocation(workdir, limit_seconds, warning_seconds, kill_seconds))
+    serve(root, ready_fd, allocation)
 
 
 def start_daemon(root: str) -> None:

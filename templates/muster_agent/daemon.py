@@ -98,7 +98,8 @@ class Agent:
             root, self.root_link, self.store, self.worker, self.slots, self.outbox, self.server
         )
         self.shutdown = Shutdown(root, self.root_watch, self.reaper, self.server, self.in_place, self.cache, allocation)
-        signal.signal(signal.SIGTERM, self.shutdown.by_signal)
+        if not allocation:
+            signal.signal(signal.SIGTERM, self.shutdown.by_signal)
         self.termination = Termination(self.slots, self.reaper, self.outbox, self.in_place)
         self.progress = ProgressReports(self.settings, self.slots, self.server)
         self.values = ValueReports(self.settings, self.slots, self.server)

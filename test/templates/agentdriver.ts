@@ -68,12 +68,15 @@ export class AgentAttachment {
   private readonly returned = new Set<AgentMessage>();
   stderr = "";
 
-  /** `env` adds to the environment of the agent, if this attachment starts it; unlike over SSH, PYTHON* variables count. */
+  /**
+   * `env` adds to the environment of the agent, if this attachment starts it; unlike over SSH, PYTHON* variables count. `program`: without its
+   * last word.
+   */
   constructor(
     readonly folder: AgentFolder,
     env: NodeJS.ProcessEnv = {},
+    program = agentProgram(),
   ) {
-    const program = agentProgram();
     const words = program.args.map((word) => (word === "-IS" ? "-S" : word));
     this.process = spawn("python3", [...words, folder.root], { env: { ...process.env, ...env } });
     this.process.stdin.write(program.stdin);

@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { projectRoot } from "../../templates/programfolder.js";
@@ -160,6 +160,8 @@ t.test("the next run deletes folders that were abandoned at a reboot, and no oth
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const table: [string, string | undefined, boolean][] = [
     ["over", JSON.stringify({ boot: "another", lease: 0.5 }), false],
+    ["here", JSON.stringify({ boot: "another", lease: 0.5, machine: hostname() }), false],
+    ["elsewhere", JSON.stringify({ boot: "another", lease: 0.5, machine: `${hostname()}-2` }), true],
     ["waits", JSON.stringify({ boot: "another", lease: 1e9 }), true],
     ["lives", JSON.stringify({ boot, lease: 0.5 }), true],
     ["strange", "{", true],
@@ -171,7 +173,8 @@ t.test("the next run deletes folders that were abandoned at a reboot, and no oth
   }
   const attachment = new AgentAttachment(folder);
   await attachment.open();
-  await waitUntil("the abandoned folder is deleted", () => !existsSync(join(runs, "over")));
+  const isGone = (name: string) => !existsSync(join(runs, name));
+  await waitUntil("the abandoned folders are deleted", () => isGone("over") && isGone("here"));
   await attachment.stop();
   for (const [name, , stays] of table) t.equal(existsSync(join(runs, name)), stays, name);
 });

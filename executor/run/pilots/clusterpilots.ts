@@ -30,6 +30,8 @@ export type PilotEvent =
 /** The pilots of one cluster: submits them, and follows what the cluster says of them. Nothing here knows what they compute. */
 export class ClusterPilots {
   readonly pilots = new Map<string, Pilot>();
+  /** Submissions without a reply that no look has found, by token: a login node that hangs may make them later all the same. */
+  readonly unseen = new Map<string, Pilot>();
   /** Why no pilot can work; undefined = one may. */
   problem: MusterError | undefined;
   private nextLookAt = 0;
@@ -42,6 +44,7 @@ export class ClusterPilots {
   constructor(
     readonly cluster: Cluster,
     private readonly engine: Engine & { explainEnd(id: string): Promise<string | undefined> },
+    /** All ids that the run ever had; the last one is its present one. */
     private readonly runIds: readonly string[],
     private readonly records: PilotRecords,
     private readonly emit: (event: PilotEvent) => void,
@@ -50,7 +53,7 @@ export class ClusterPilots {
   /** Takes over a pilot of an earlier session. */
   adopt({ token, id, beganAtMs }: OpenPilot): void {
     const state = id === undefined ? "submitting" : "pending";
-    this.pilots.set(token, { ...createPilot(token), id, beganAtMs, state });
+    this.pilots.set(token, { ...createPilot(token), id, beganAtMs, isEarlier: true, state });
   }
 
   get canSubmit(): boolean {
@@ -113,6 +116,7 @@ export class ClusterPilots {
     this.isUnanswered = false;
     await this.findUnknown(states);
     for (const pilot of [...this.pilots.values()]) await this.update(pilot, states.get(pilot.id ?? ""), askedAt);
+    await this.cancelReleased(states);
     return true;
   }
 
@@ -191,13 +195,19 @@ export class ClusterPilots {
         this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
   }
 
-  /** Finds the ids of submissions whose reply was lost, and pilots of this run that no record tells of. */
+  /**
+   * Finds the ids of submissions whose reply was lost, and pilots of this run that no record tells of. Those of its former ids are not
+   * needed: their agents belong to another copy of the run directory.
+   */
   private async findUnknown(states: ReadonlyMap<string, AllocationState>): Promise<void> {
+    const formerIds = this.runIds.slice(0, -1);
     for (const [id, { jobName, state }] of states) {
       const token = parseJobName(jobName, this.runIds);
       if (token === undefined || state === "ending") continue;
-      const pilot = this.pilots.get(token) ?? createPilot(token);
+      const pilot = this.pilots.get(token) ?? this.unseen.get(token) ?? createPilot(token);
+      if (parseJobName(jobName, formerIds) !== undefined) pilot.isReleased = true;
       if (pilot.id !== undefined) continue;
+      this.unseen.delete(token);
       pilot.id = id;
       pilot.state = "pending";
       this.pilots.set(token, pilot);
@@ -206,17 +216,26 @@ export class ClusterPilots {
     }
   }
 
+  /** Cancels what is not needed and has not ended: an earlier scancel may have failed. */
+  private async cancelReleased(states: ReadonlyMap<string, AllocationState>): Promise<void> {
+    const ids = [...this.pilots.values()].flatMap(({ id, isReleased }) => (isReleased && id !== undefined ? [id] : []));
+    const living = ids.filter((id) => states.has(id) && states.get(id)!.state !== "ending");
+    if (living.length === 0) return;
+    await this.engine.cancel(living).catch((error) => {
+      if (!(error instanceof MusterError)) throw error;
+    });
+  }
+
   /** `askedAt`: when the look began; what was submitted later may be missing in it. */
   private async update(pilot: Pilot, found: AllocationState | undefined, askedAt: number): Promise<void> {
     if (found?.state === "ending" && this.mayStillReport(pilot)) return;
     if (found === undefined || found.state === "ending") {
       const isUnseen = pilot.id === undefined && askedAt < pilot.submittedAt + UNSEEN_SECONDS;
       if (pilot.submittedAt > askedAt || isUnseen) return;
-      const reason = pilot.id === undefined ? "it was never submitted" : await this.engine.explainEnd(pilot.id);
-      return this.end(pilot, reason);
+      return pilot.id === undefined ? this.setAside(pilot) : this.end(pilot, await this.engine.explainEnd(pilot.id));
     }
     pilot.reason = found.reason;
-    if (found.state !== "running" || pilot.state !== "pending") return;
+    if (found.state !== "running" || pilot.state !== "pending" || pilot.isReleased) return;
     pilot.state = "starting";
     pilot.beganAtMs ??= Date.now();
     await this.records.recordStart(this.cluster.name, pilot);
@@ -226,17 +245,23 @@ export class ClusterPilots {
   /** Whether a pilot that is being ended may still hand over results and states: its agent is told some time before. */
   private mayStillReport(pilot: Pilot): boolean {
     const now = monotonicSeconds();
-    if (pilot.endingSince === undefined) this.looks = 0;
+    if (pilot.endingSince === undefined) this.lookSoon();
     pilot.endingSince ??= now;
     return now < pilot.endingSince + ENDING_SECONDS;
+  }
+
+  /** Stops waiting for a submission that was not seen. It stays open in the journal until the queue is looked at for the last time. */
+  private setAside(pilot: Pilot): void {
+    this.pilots.delete(pilot.token);
+    this.unseen.set(pilot.token, pilot);
   }
 
   private end(pilot: Pilot, reason: string | undefined): void {
     if (!this.pilots.delete(pilot.token)) return;
     this.records.recordEnd(this.cluster.name, pilot, reason);
     const isExpected = pilot.isReleased || pilot.state === "working" || pilot.id === undefined;
-    // One of an earlier session may have worked then.
-    const mayHaveWorked = pilot.state === "pending" && pilot.beganAtMs !== undefined;
+    // One of an earlier session may have run without a coordinator until its lease ended.
+    const mayHaveWorked = pilot.state === "pending" && pilot.isEarlier;
     if (!isExpected && !mayHaveWorked) {
       this.notice(`pilot ${pilot.id} ended before it could work: ${reason ?? "Slurm does not say why"}`);
       this.recordFailure(reason ?? "Slurm does not say why");
@@ -257,8 +282,10 @@ function createPilot(token: string): Pilot {
     reason: undefined,
     submittedAt: monotonicSeconds(),
     beganAtMs: undefined,
+    isEarlier: false,
     idleSince: undefined,
     endingSince: undefined,
+    isSilent: false,
     isReleased: false,
   };
 }

@@ -15,11 +15,15 @@ export interface Pilot {
   submittedAt: number;
   /** When it began to run, as far as is known (Unix time in ms). */
   beganAtMs: number | undefined;
+  /** An earlier session has submitted it. */
+  isEarlier: boolean;
   /** Since when it has had nothing to do, in monotonic seconds; undefined = it has. */
   idleSince: number | undefined;
   /** Since when it is being ended, in monotonic seconds; undefined = it is not, as far as is known. */
   endingSince: number | undefined;
-  /** It was cancelled because there is nothing for it to do. */
+  /** Its node does not answer, as far as is known. */
+  isSilent: boolean;
+  /** It is not needed: it does not join the run, and is cancelled at each look at the queue until it ends. */
   isReleased: boolean;
 }
 

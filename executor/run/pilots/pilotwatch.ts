@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Cluster, createPilotNode, warningSeconds } from "../../../fleet/slurm/cluster.js";
+import { createPilotNode } from "../../../fleet/slurm/cluster.js";
 import type { MusterError } from "../../../schemas/errors.js";
 import type { SlotDemand } from "../../schedule/attempts/slotdemand.js";
 import type { Coordinator } from "../coordinator.js";
@@ -16,13 +16,12 @@ import { countMissingPilots } from "./decidepilots.js";
 import { endOpenPilots } from "./endopenpilots.js";
 import type { Pilot } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
+import { areStuck, isFresh, usableSeconds } from "./stuckpilots.js";
 import type { UsedCluster } from "./usedcluster.js";
 
 const STEP_MS = 250;
 /** A pilot without work is released after this time: others wait for what it holds. */
 const IDLE_SECONDS = 60;
-/** Slurm's warning before a time limit may come this much earlier than it was asked for, or a tenth of a short limit. */
-const EARLY_WARNING_SECONDS = 60;
 /** How long the pilots of an earlier session are waited for before others get what these may hold. */
 const RESUME_SECONDS = 90;
 
@@ -33,9 +32,9 @@ export class PilotWatch {
   private stepping: Promise<void> | undefined;
   private isStopped = false;
   private isExpecting = true;
+  /** Pilots of earlier sessions on clusters that this one does not use. */
+  private unused: readonly OpenPilot[] = [];
   private readonly beganAt = monotonicSeconds();
-  /** Since when no chunk fits a pilot that has most of its time left, in monotonic seconds. */
-  private stuckSince: number | undefined;
 
   constructor(
     used: readonly UsedCluster[],
@@ -54,13 +53,17 @@ export class PilotWatch {
 
   /** Begins to look at clusters. `earlier`: pilots of earlier sessions; resolves when those that still run have joined, or after RESUME_SECONDS. */
   async start(earlier: Iterable<OpenPilot>): Promise<void> {
+    const find = ({ cluster }: OpenPilot) => this.clusters.find(({ used }) => used.cluster.name === cluster)?.pilots;
+    for (const one of earlier) find(one)?.adopt(one);
+    this.unused = [...earlier].filter((one) => find(one) === undefined);
     if (this.clusters.length === 0) return;
     this.coordinator.expectMoreNodes(true);
-    for (const one of earlier) this.clusters.find(({ used }) => used.cluster.name === one.cluster)?.pilots.adopt(one);
     const resumed = this.clusters.filter(({ pilots }) => pilots.pilots.size > 0);
-    this.timer = setInterval(() => this.step(), STEP_MS);
     const until = monotonicSeconds() + RESUME_SECONDS;
-    for (const { pilots } of resumed) await pilots.look();
+    // Nothing is submitted meanwhile: what one of two looks at once does not have yet, the other would take for over.
+    await Promise.all(resumed.map(({ pilots }) => this.endBroken(() => pilots.look())));
+    if (this.isStopped) return;
+    this.timer = setInterval(() => this.step(), STEP_MS);
     while (!this.isStopped && monotonicSeconds() < until && !this.areResumed(resumed)) await sleep(STEP_MS);
   }
 
@@ -78,7 +81,7 @@ export class PilotWatch {
   async finish(end: RunEnd, runIds: readonly string[], journal: Journal): Promise<Leftover[]> {
     await this.stop();
     const open = this.clusters.flatMap(({ used, pilots }) =>
-      [...pilots.pilots.values()].map(({ token, id }) => ({
+      [...pilots.pilots.values(), ...pilots.unseen.values()].map(({ token, id }) => ({
         cluster: used.cluster.name,
         inventory: this.inventory,
         token,
@@ -90,7 +93,9 @@ export class PilotWatch {
       return [];
     }
     const find = (_: string, name: string) => this.clusters.find(({ used }) => used.cluster.name === name)?.used.engine;
-    return (await endOpenPilots(open, runIds, journal, find)).flatMap(({ leftovers }) => leftovers);
+    return (await endOpenPilots([...open, ...this.unused], runIds, journal, find)).flatMap(
+      ({ leftovers }) => leftovers,
+    );
   }
 
   /** The pilots that do not work yet, for those who show them. */
@@ -111,13 +116,27 @@ export class PilotWatch {
     );
   }
 
+  /** Whether no pilot of an earlier session is about to join: also not where its cluster has not answered yet. */
   private areResumed(resumed: readonly { pilots: ClusterPilots }[]): boolean {
-    return resumed.every(({ pilots }) => [...pilots.pilots.values()].every(({ state }) => state !== "starting"));
+    const pilots = resumed.flatMap((one) => [...one.pilots.pilots.values()]);
+    return pilots.every(
+      ({ state, beganAtMs, isReleased }) =>
+        isReleased || (state !== "starting" && (state !== "pending" || beganAtMs === undefined)),
+    );
+  }
+
+  /** Ends the run where this rejects: its disk fails. */
+  private async endBroken(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.coordinator.end({ state: "broken", error });
+    }
   }
 
   private step(): void {
     if (this.stepping !== undefined || this.isStopped) return;
-    this.stepping = this.act().finally(() => {
+    this.stepping = this.endBroken(() => this.act()).finally(() => {
       this.stepping = undefined;
     });
   }
@@ -170,7 +189,9 @@ export class PilotWatch {
       const worker = this.workerOf(cluster.name, pilot);
       if (worker === undefined) continue;
       if (worker.state === "live" && pilot.state === "starting") pilots.markWorking(pilot);
-      if (worker.state === "silent" || worker.state === "away") pilots.lookSoon();
+      const isSilent = worker.state === "silent" || worker.state === "away";
+      if (isSilent && !pilot.isSilent) pilots.lookSoon();
+      pilot.isSilent = isSilent;
       if (worker.state === "refused" && !pilot.isReleased) {
         pilots.recordFailure(worker.reason ?? "its node is refused");
         void pilots.cancel([pilot]).catch(() => {}); // its lease ends it
@@ -235,31 +256,29 @@ export class PilotWatch {
   private join({ cluster }: UsedCluster, pilot: Pilot, secondsLeft: number | undefined): void {
     const { timeSeconds } = cluster.request;
     const left = Math.min(secondsLeft ?? timeSeconds, timeSeconds);
-    const early = warningSeconds(cluster.request) + Math.min(EARLY_WARNING_SECONDS, timeSeconds / 10);
     const node = { ...createPilotNode(cluster, pilot.id!), graceSeconds: left + 300 };
-    this.coordinator.addNode(node, monotonicSeconds() + left - early);
+    this.coordinator.addNode(node, monotonicSeconds() + left - (timeSeconds - usableSeconds(cluster)));
   }
 
-  /** Whether nodes may still come. They may not where no cluster can be used, or where work is left that none of its pilots can take. */
+  /** Whether nodes may still come: a cluster gives pilots, and what waits may fit one of these. */
   private updateExpectation(hasWaiting: boolean): void {
-    const mayCome = this.clusters.some(({ pilots }) => pilots.problem === undefined) && !this.isStuck(hasWaiting);
+    const isIdle = hasWaiting && this.coordinator.scheduler.inFlightCount === 0;
+    const mayCome = this.clusters.some(
+      ({ used, pilots }) =>
+        (pilots.problem === undefined || pilots.unstarted > 0) && !(isIdle && this.isStuck(used, pilots)),
+    );
     if (mayCome === this.isExpecting) return;
     this.isExpecting = mayCome;
     this.coordinator.expectMoreNodes(mayCome);
   }
 
-  /** Whether pilots are idle for long though work is left: it does not fit them, and would not fit others. */
-  private isStuck(hasWaiting: boolean): boolean {
-    const now = monotonicSeconds();
-    const fresh = this.clusters.flatMap(({ used, pilots }) =>
-      [...pilots.pilots.values()].filter(
-        (one) => one.state === "working" && !one.isReleased && isFresh(one, used.cluster),
-      ),
-    );
-    const isIdle = fresh.length > 0 && fresh.every(({ idleSince = now }) => now - idleSince > IDLE_SECONDS / 2);
-    this.stuckSince =
-      isIdle && hasWaiting && this.coordinator.scheduler.inFlightCount === 0 ? (this.stuckSince ?? now) : undefined;
-    return this.stuckSince !== undefined && now - this.stuckSince > IDLE_SECONDS / 4;
+  private isStuck({ cluster }: UsedCluster, { pilots }: ClusterPilots): boolean {
+    const working = [...pilots.values()].filter(({ state, isReleased }) => state === "working" && !isReleased);
+    const workers = working.map((pilot) => ({
+      idleSince: pilot.idleSince,
+      deadline: this.workerOf(cluster.name, pilot)?.deadline ?? Infinity,
+    }));
+    return areStuck(workers, cluster, monotonicSeconds());
   }
 
   /** The attempts in flight, by node. */
@@ -275,9 +294,4 @@ export class PilotWatch {
     const used = this.clusters.find((one) => one.used.cluster.name === cluster)!.used;
     return this.coordinator.workerOf(nodeNameOf(used.cluster, pilot));
   }
-}
-
-/** Whether a pilot has most of its time left, so that what does not fit it would fit no other. */
-function isFresh({ beganAtMs = Date.now() }: Pilot, { request }: Cluster): boolean {
-  return Date.now() - beganAtMs < (request.timeSeconds * 1000) / 2;
 }

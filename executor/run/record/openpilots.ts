@@ -31,7 +31,7 @@ export class OpenPilots implements Iterable<OpenPilot> {
       inventory,
       token,
       ...(id === undefined ? {} : { id }),
-      ...(state === "running" ? { beganAtMs: Date.parse(at) } : {}),
+      ...(state === "running" ? { beganAtMs: known?.beganAtMs ?? Date.parse(at) } : {}),
     });
   }
 
