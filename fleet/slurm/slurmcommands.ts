@@ -67,7 +67,8 @@ export class SlurmCommands {
     throw new MusterError("CONFIG", reason, { node: this.cluster.name, next });
   }
 
-  private outputOf(name: string, result: CommandResult): string {
+  /** Returns what a command has printed. Throws an error of createSlurmError unless it exited 0. */
+  outputOf(name: string, result: CommandResult): string {
     if (result.kind === "exit" && result.code === 0) return result.stdout;
     throw createSlurmError(this.cluster, name, result);
   }
