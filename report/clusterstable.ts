@@ -4,7 +4,7 @@ import type { Capacity, PartitionFacts } from "../fleet/slurm/partitions.js";
 import type { ClusterFacts } from "../fleet/slurm/slurmengine.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatCount, formatDuration, indentLines, pluralize, toOneLine, toPrintableText } from "./format.js";
-import { formatReasons } from "./pilotwords.js";
+import { formatReasons } from "./pilottext.js";
 
 /** What is known of a cluster. */
 export type ClusterLook = ClusterOutcome<ClusterFacts>;
