@@ -44,6 +44,12 @@ export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | und
         "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
     if (!known.some((node) => matchesPattern(node, pattern))) {
+      const pilotOf = clusters.find(({ name }) => pattern.startsWith(`${name}/`));
+      if (pilotOf !== undefined)
+        throw new UsageError(
+          `"${pattern}" is no node of the inventory: pilots of ${pilotOf.name} exist only in their run`,
+          `name the cluster, ${pilotOf.name}; or the run: muster status, logs, why and cancel`,
+        );
       const isGlob = /[*?[]/.test(pattern);
       const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
       throw new UsageError(message, suggest(pattern, listNamesAndTags(known)));
@@ -64,7 +70,7 @@ export function selectNodes(inventory: Fleet, limit: string | undefined): Node[]
   if (nodes.length > 0 || cluster === undefined) return nodes;
   throw new UsageError(
     `${cluster.name} is a Slurm cluster, and this command is for machines`,
-    "muster run uses clusters; name machines here",
+    "clusters are for muster run, nodes and doctor; name machines here",
   );
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Dialer } from "../../../fleet/connect.js";
 import type { Node } from "../../../fleet/node.js";
+import type { FoundNode } from "../../../fleet/slurm/findpilot.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { agentProgram } from "../../../templates/nodeprograms.js";
 import type { JournalEntry } from "../record/journalentry.js";
@@ -27,7 +28,7 @@ export interface FollowOptions {
   /** With how many lines to begin, of attempts that run already; undefined = with the first one. */
   tail: number | undefined;
   /** Returns the node of this name in an inventory (a value of `-i`); undefined where it is not selected. Throws where there is none. */
-  findNode(inventory: string, name: string): Node | undefined;
+  findNode(inventory: string, name: string): FoundNode | undefined;
   sink: FollowSink;
   signal: AbortSignal;
 }
@@ -100,6 +101,7 @@ export class LogFollower {
       stop();
       signal.removeEventListener("abort", stop);
       await Promise.all([...this.nodes.values()].map((node) => node.ended));
+      await this.dialer.closeEngines();
       this.watch.close();
     }
     return this.result;
@@ -132,7 +134,9 @@ export class LogFollower {
   /** Returns the node to follow; undefined where it is not selected, or not found any more. */
   private async findNode(inventory: string, name: string): Promise<Node | undefined> {
     try {
-      if (!this.unfound.has(name)) return this.options.findNode(inventory, name);
+      const found = this.unfound.has(name) ? undefined : this.options.findNode(inventory, name);
+      if (found?.cluster !== undefined) this.dialer.engineOf(found.cluster);
+      return found?.node;
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
       this.unfound.add(name);
@@ -144,6 +148,8 @@ export class LogFollower {
   }
 
   private async handleLoss(node: string, reason: string): Promise<boolean> {
+    // A pilot that has ended does not come back: its chunks run elsewhere.
+    if (this.watch.live?.nodes.find((one) => one.node === node)?.state === "ended") return false;
     const isRetried = this.watch.isActive;
     if (reason !== "") await this.inTurn(() => this.emit({ type: "nodeLost", node, reason, isRetried }));
     if (!isRetried) this.result.isIncomplete = true;
