@@ -1,5 +1,6 @@
 import { replayRun } from "../executor/run/record/replay.js";
-import { selectNodes } from "../fleet/inventory.js";
+import type { Node } from "../fleet/node.js";
+import { isSelected, selectFleet } from "../fleet/selectnodes.js";
 import { type FoundNode, findNodeOrPilot } from "../fleet/slurm/findpilot.js";
 import { MusterError } from "../schemas/errors.js";
 import type { LogsOptions } from "./logsoptions.js";
@@ -16,13 +17,21 @@ export type FindRunNode = (recorded: string, name: string) => FoundNode | undefi
 export function createNodeFilter(path: string, options: Pick<LogsOptions, "inventory" | "node">): FindRunNode {
   const find = (recorded: string, name: string) =>
     findNodeOrPilot(findRecordedInventory(recorded, options.inventory), name);
-  if (options.node !== undefined) {
-    const known = [...replayRun(path).nodes].flatMap(([recorded, names]) =>
-      [...names].flatMap((name) => find(recorded, name) ?? []),
-    );
-    const nodes = known.map(({ node, cluster }) => (cluster ? { ...node, tags: [...node.tags, cluster.name] } : node));
-    const selected = new Set(selectNodes({ nodes }, options.node).map(({ name }) => name));
-    return (recorded, name) => (selected.has(name) ? find(recorded, name) : undefined);
+  const { node: limit } = options;
+  if (limit !== undefined) {
+    const replay = replayRun(path);
+    const machines = [...replay.nodes].flatMap(([inventory, names]) => [...names].map((node) => ({ node, inventory })));
+    const pilots = [...replay.pilots.nodes.values()];
+    const nodes = [...machines, ...pilots].flatMap(({ node, inventory }) => {
+      const found = find(inventory, node);
+      return found === undefined ? [] : [tagPilot(found)];
+    });
+    const clusters = [...replay.nodes.keys()].flatMap((one) => findRecordedInventory(one, options.inventory).clusters);
+    selectFleet({ nodes, clusters }, limit);
+    return (recorded, name) => {
+      const found = find(recorded, name);
+      return found !== undefined && isSelected(tagPilot(found), limit) ? found : undefined;
+    };
   }
   return (recorded, name) => {
     const found = find(recorded, name);
@@ -30,4 +39,9 @@ export function createNodeFilter(path: string, options: Pick<LogsOptions, "inven
     const next = "Name another inventory with -i FILE.";
     throw new MusterError("NO_NODE", "it is not in the inventory any more", { node: name, next });
   };
+}
+
+/** Returns the node, so that the name of its cluster selects it, too. */
+function tagPilot({ node, cluster }: FoundNode): Node {
+  return cluster === undefined ? node : { ...node, tags: [...node.tags, cluster.name] };
 }

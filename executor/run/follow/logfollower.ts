@@ -6,6 +6,7 @@ import type { FoundNode } from "../../../fleet/slurm/findpilot.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { agentProgram } from "../../../templates/nodeprograms.js";
 import type { JournalEntry } from "../record/journalentry.js";
+import type { Leftover } from "../record/leftovers.js";
 import type { LogStream } from "../record/logfiles.js";
 import { readPieces } from "../record/readpieces.js";
 import { RunWatch } from "../record/runwatch.js";
@@ -75,7 +76,7 @@ export class LogFollower {
 
   /** Whether there is anything to follow: not where the chunk that is asked for has its last output in the run directory already. */
   get isFollowable(): boolean {
-    return !this.hasEnded && (this.watch.isActive || this.watch.replay.leftovers.length > 0);
+    return !this.hasEnded && (this.watch.isActive || this.listPlaces().length > 0);
   }
 
   /** What runs now, for a message about what is waited for; undefined where that is not known. */
@@ -92,7 +93,7 @@ export class LogFollower {
     try {
       do {
         for (const entry of this.watch.poll()) await this.applyEntry(entry);
-        for (const { node, inventory } of this.watch.replay.leftovers) await this.followIfNeeded(node, inventory);
+        for (const { node, inventory } of this.listPlaces()) await this.followIfNeeded(node, inventory);
         await this.inTurn(() => this.showCollected());
         if (this.isOver()) break;
         await sleep(POLL_MS, undefined, { signal }).catch(() => {});
@@ -111,9 +112,14 @@ export class LogFollower {
     this.watch.close();
   }
 
+  /** The machines and pilots that may hold something of the run. */
+  private listPlaces(): Pick<Leftover, "node" | "inventory">[] {
+    return [...this.watch.replay.leftovers, ...this.watch.replay.pilots.openNodes];
+  }
+
   private async followIfNeeded(name: string, inventory: string): Promise<void> {
     const { isActive, live, replay } = this.watch;
-    if (this.nodes.has(name) || !chooseNodes({ isActive, live, leftovers: replay.leftovers }, this.chunks).has(name))
+    if (this.nodes.has(name) || !chooseNodes({ isActive, live, leftovers: this.listPlaces() }, this.chunks).has(name))
       return;
     const node = await this.findNode(inventory, name);
     if (node === undefined) return;
@@ -239,7 +245,7 @@ export class LogFollower {
   }
 
   private isOver(): boolean {
-    const { isActive, replay } = this.watch;
+    const { isActive } = this.watch;
     if (this.options.chunk !== undefined) {
       const output = this.outputs.get(this.chunks.keyOf(this.options.chunk));
       if (output?.isComplete === true || (this.hasEnded && this.committed.size === 0 && output?.isOpen !== true))
@@ -251,7 +257,7 @@ export class LogFollower {
     }
     this.inactiveSinceMs ??= performance.now();
     const isLate = performance.now() - this.inactiveSinceMs > END_TIMEOUT_MS;
-    const held = new Set(replay.leftovers.map(({ node }) => node));
+    const held = new Set(this.listPlaces().map(({ node }) => node));
     const isSettled = ([name, node]: [string, FollowedNode]) =>
       node.isIdle || node.hasFailed || (isLate && !held.has(name));
     return this.committed.size === 0 && [...this.nodes].every(isSettled);
