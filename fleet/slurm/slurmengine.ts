@@ -89,11 +89,9 @@ export class SlurmEngine implements Engine {
     return parseStartEstimate(this.commands.outputOf("sbatch --test-only", result) + result.stderr);
   }
 
-  /** Returns what the login node's shell prints before the output of a program; "" = nothing. */
+  /** Returns what the login node's shell prints before the output of programs, which is skipped; "" = nothing, as far as was seen. */
   async readShellOutput(): Promise<string> {
-    const connection = await this.logins.forCommand();
-    const { stdout } = await connection.exec(["true"], { timeout: COMMAND_TIMEOUT_SECONDS });
-    return stdout.trim();
+    return (await this.logins.forCommand()).shellOutput ?? "";
   }
 
   /** Explains why an allocation is over, as far as Slurm still knows; undefined = it does not. Never rejects. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MusterError } from "../../schemas/errors.js";
 import { formatBytes } from "../../schemas/bytecount.js";
+import { MusterError } from "../../schemas/errors.js";
 import { Dialer } from "../connect.js";
 import type { Connection } from "../connection.js";
 import { gatherFacts } from "../facts.js";
