@@ -90,12 +90,13 @@ function addDoctor(muster: Command, setResult: SetResult): void {
   ])
     .summary("find out why this machine or a node cannot run jobs, and how to repair it")
     .description(
-      "Checks this machine and every node for problems that keep jobs from running: programs, host keys, Python, work folder, clock, login settings, GPUs. Nothing is changed.",
+      "Checks this machine, every node and every cluster for problems that keep jobs from running: programs, host keys, Python, work folder, clock, login settings, GPUs; of clusters, what Slurm would refuse. Nothing is changed.",
     )
+    .option("--submit", "run one pilot on each cluster for a moment, and check its compute node")
     .addHelpText(
       "after",
       formatHelpDetails(
-        ["muster doctor", "muster doctor rig-6600 zeus", "muster doctor rigs --json"],
+        ["muster doctor", "muster doctor rig-6600 zeus", "muster doctor rigs --json", "muster doctor hpc --submit"],
         [
           ["0", "everything is in order"],
           ["2", "something needs repair"],
@@ -111,7 +112,9 @@ function addDoctor(muster: Command, setResult: SetResult): void {
 function addNodes(muster: Command, setResult: SetResult): void {
   addCommonOptions(muster.command("nodes").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"))
     .summary("show the GPUs, memory, Python and host key of each node")
-    .description("Connects to every node and shows its hardware and system. Nothing is changed or left on a node.")
+    .description(
+      "Connects to every node and shows its hardware and system; of clusters, what Slurm says of their partition and queue. Nothing is changed or left on a node.",
+    )
     .addHelpText("after", formatHelpDetails(["muster nodes", "muster nodes rig-6600", "muster nodes rigs --json"], []))
     .action((names, options) => setResult(import("./nodes.js").then(({ nodes }) => nodes(names, options, writers))));
 }

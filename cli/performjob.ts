@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
+import { planClusters } from "../executor/run/pilots/plancluster.js";
 import { loadQueuedTasks } from "../executor/run/queue/queuedwork.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
@@ -44,17 +45,19 @@ export async function performJob(
   writers: Writers,
   { results: output, listener }: RunExtras = {},
 ): Promise<number> {
-  const { inventory, nodes, job, notes } = loaded;
+  const { inventory, nodes, clusters, job, notes } = loaded;
   const { heal } = inventory;
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const path = resolveRunPath(job, outOf(options), options.fresh === true);
     const done = job.queue === undefined ? undefined : loadQueuedTasks(path, job);
     const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done);
-    if (options.json) writers.out(formatJson({ ...plan, project: describeProject(job), notes }, 2));
+    const planned = planClusters(job, clusters, matchesAnyPattern, done?.size());
+    const ofClusters = planned.length === 0 ? {} : { clusters: planned };
+    if (options.json) writers.out(formatJson({ ...plan, ...ofClusters, project: describeProject(job), notes }, 2));
     else {
       const healing = heal === undefined ? [] : [formatHealSettings(heal, nodes)];
-      writers.out([...(options.verbose ? [formatProject(job)] : []), ...healing, formatPlan(plan)].join("\n"));
+      writers.out([...(options.verbose ? [formatProject(job)] : []), ...healing, formatPlan(plan, planned)].join("\n"));
     }
     return 0;
   }

@@ -5,6 +5,7 @@ import type { PipelineContext, PipelineObserver, PlaybookRunner } from "../execu
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import type { Inventory } from "../fleet/inventory.js";
 import type { Node } from "../fleet/node.js";
+import type { Cluster } from "../fleet/slurm/cluster.js";
 import { createAdmissionCheck, formatLockWait } from "../launch/admissioncheck.js";
 import { checkProfileLimits } from "../launch/checkprofilelimits.js";
 import { createRunHealing } from "../launch/runhealing.js";
@@ -23,11 +24,12 @@ export interface LoadedPipeline {
   selection: StepSelection;
   inventory: Inventory;
   nodes: Node[];
+  clusters: Cluster[];
 }
 
 /** Returns the state that the steps share in the run directory `path`. */
 export function createPipelineContext(
-  { pipeline, inventory, nodes }: LoadedPipeline,
+  { pipeline, inventory, nodes, clusters }: LoadedPipeline,
   path: string,
   options: RunCommandOptions,
   stop: AbortSignal,
@@ -37,6 +39,7 @@ export function createPipelineContext(
     path,
     inventory,
     nodes,
+    clusters,
     stop,
     adopt: options.adopt === true,
     overwrite: options.overwrite === true,

@@ -5,6 +5,7 @@ import { replayPipeline } from "../executor/pipeline/previousruns.js";
 import { loadStepJob } from "../executor/pipeline/stepjob.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import { describeUnknownJob } from "../executor/pipeline/unknownjob.js";
+import { type ClusterPlan, planClusters } from "../executor/run/pilots/plancluster.js";
 import { loadQueuedTasks } from "../executor/run/queue/queuedwork.js";
 import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
@@ -27,18 +28,20 @@ export function printPipelinePlan(
   options: RunCommandOptions,
   writers: Writers,
 ): number {
-  const { pipeline, inventory, nodes } = loaded;
+  const { pipeline, inventory, nodes, clusters } = loaded;
   const path = resolveRunPath(
     pipeline,
     options.out === undefined ? undefined : resolve(options.out),
     options.fresh === true,
   );
   const plans = new Map<string, RunPlan>();
+  const clusterPlans = new Map<string, ClusterPlan[]>();
   for (const step of pipeline.steps) {
     const job = findJob(loaded, path, step);
     if (job === undefined) continue;
     const isOneQueue = job.queue !== undefined && step.each === undefined;
     const done = isOneQueue ? loadQueuedTasks(join(path, step.name), job) : undefined;
+    clusterPlans.set(step.name, planClusters(job, clusters, matchesAnyPattern, done?.size()));
     plans.set(step.name, planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done));
   }
   const steps = pipeline.steps.map((step) => ({
@@ -46,10 +49,11 @@ export function printPipelinePlan(
     kind: step.action.kind,
     needs: step.needs,
     plan: plans.get(step.name),
+    clusters: clusters.length === 0 ? undefined : clusterPlans.get(step.name),
     unknown: plans.has(step.name) ? undefined : describeUnknownJob(step),
   }));
   if (options.json) writers.out(formatJson({ pipeline: pipeline.name, steps, notes }, 2));
-  else writers.out(formatPipelinePlan(pipeline, plans));
+  else writers.out(formatPipelinePlan(pipeline, plans, clusterPlans));
   return 0;
 }
 

@@ -6,7 +6,7 @@ import type { Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { runPipeline } from "../executor/pipeline/pipelinerun.js";
 import type { PipelineObserver } from "../executor/pipeline/stepcontext.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
-import { embeddedInventory, findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { embeddedInventory, findInventory, type Inventory, selectFleet } from "../fleet/inventory.js";
 import { checkProfileLimits } from "../launch/checkprofilelimits.js";
 import { loadPlaybooks } from "../playbooks/engine/loadplaybooks.js";
 import { formatPipelineSummary } from "../report/pipelinetext.js";
@@ -118,9 +118,9 @@ function createObserver(
 /** Reads and checks everything that a run needs before anything is started. */
 async function loadEverything(file: string, options: RunCommandOptions): Promise<LoadedPipeline> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  const nodes = selectNodes(inventory, options.limit);
+  const { nodes, clusters } = selectFleet(inventory, options.limit);
   const pipeline = await loadCheckedPipeline(file, inventory, parseSetOptions(options.set));
-  return { inventory, nodes, pipeline, selection: parseSelection(options, pipeline) };
+  return { inventory, nodes, clusters, pipeline, selection: parseSelection(options, pipeline) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { findBlockLines, putBlock, removeBlock } from "../executor/cron/crontabb
 import { formatCrontabLine } from "../executor/cron/crontabline.js";
 import type { CronSchedule } from "../executor/cron/expression.js";
 import type { Pipeline } from "../executor/pipeline/pipeline.js";
-import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { findInventory, type Inventory, selectFleet } from "../fleet/inventory.js";
 import { toPrintableText } from "../report/format.js";
 import { formatSchedule, type ScheduledEntry } from "../report/scheduletext.js";
 import type { Writers } from "../report/writers.js";
@@ -32,7 +32,7 @@ export async function schedule(
   };
   if (action === "remove") return removeEntries(files, print);
   const inventory = findInventory(options.inventory, process.env, process.cwd());
-  selectNodes(inventory, options.limit);
+  selectFleet(inventory, options.limit);
   const before = action === "show" ? readCrontabOrWarn(writers) : readCrontab();
   let crontab = before;
   const shown: ScheduledEntry[] = [];

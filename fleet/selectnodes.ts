@@ -33,9 +33,7 @@ export interface SelectedFleet {
  */
 export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | undefined): SelectedFleet {
   if (limit === undefined) return { nodes, clusters };
-  const words = limit.split(",").map((word) => word.trim());
-  const excluded = words.filter((word) => word.startsWith("!")).map((word) => word.slice(1));
-  const included = words.filter((word) => !word.startsWith("!"));
+  const { included, excluded } = parseLimit(limit);
   const known = [...nodes, ...clusters.map(({ pilot }) => pilot)];
   for (const pattern of [...included, ...excluded]) {
     if (pattern === "")
@@ -44,17 +42,38 @@ export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | und
         "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
     if (!known.some((node) => matchesPattern(node, pattern))) {
+      const pilotOf = clusters.find(({ name }) => pattern.startsWith(`${name}/`));
+      if (pilotOf !== undefined)
+        throw new UsageError(
+          `no node is called "${pattern}"; pilots of ${pilotOf.name} are nodes only of the run that submits them`,
+          `name the cluster: ${pilotOf.name}`,
+        );
       const isGlob = /[*?[]/.test(pattern);
       const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
       throw new UsageError(message, suggest(pattern, listNamesAndTags(known)));
     }
   }
-  const isSelected = (node: Node) =>
-    (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded);
-  const selected = { nodes: nodes.filter(isSelected), clusters: clusters.filter(({ pilot }) => isSelected(pilot)) };
+  const selected = {
+    nodes: nodes.filter((node) => isSelected(node, limit)),
+    clusters: clusters.filter(({ pilot }) => isSelected(pilot, limit)),
+  };
   if (selected.nodes.length + selected.clusters.length === 0)
     throw new UsageError(`--limit ${JSON.stringify(limit)} leaves no node`);
   return selected;
+}
+
+/** Whether a limit selects this node; see `selectFleet`. */
+export function isSelected(node: Node, limit: string): boolean {
+  const { included, excluded } = parseLimit(limit);
+  return (included.length === 0 || matchesAnyPattern(node, included)) && !matchesAnyPattern(node, excluded);
+}
+
+function parseLimit(limit: string): { included: string[]; excluded: string[] } {
+  const words = limit.split(",").map((word) => word.trim());
+  return {
+    included: words.filter((word) => !word.startsWith("!")),
+    excluded: words.filter((word) => word.startsWith("!")).map((word) => word.slice(1)),
+  };
 }
 
 /** Selects machines as `selectFleet` does. Throws UsageError, too, where there are clusters only: they have no nodes of their own. */
@@ -64,7 +83,7 @@ export function selectNodes(inventory: Fleet, limit: string | undefined): Node[]
   if (nodes.length > 0 || cluster === undefined) return nodes;
   throw new UsageError(
     `${cluster.name} is a Slurm cluster, and this command is for machines`,
-    "muster run uses clusters; name machines here",
+    "clusters are for muster run, nodes and doctor; name machines here",
   );
 }
 

@@ -13,6 +13,7 @@ import {
   timeAttempt,
 } from "./liveestimates.js";
 import { formatOverhead } from "./overheadtext.js";
+import { foldEndedPilots, formatPilots } from "./pilottext.js";
 import { formatUsageTotals } from "./usagetext.js";
 
 /** Limits of the lines without `verbose`. */
@@ -25,7 +26,8 @@ const MAX_TEXT_COLUMNS = 30;
 export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): string[] {
   const busy = listBusySlots(live);
   const isFolded = busy.length > MAX_LISTED_SLOTS && !verbose;
-  const lines = live.nodes.flatMap((node) => [
+  const { shown, lines: folded } = foldEndedPilots(live.nodes);
+  const lines = shown.flatMap((node) => [
     fit(`  ${toOneLine(node.node)}: ${formatNodeState(node, secondsSince(live.since, nowMs))}`),
     ...(isFolded ? [] : busy.filter((slot) => slot.node === node.node).map((slot) => formatBusySlot(slot, nowMs))),
   ]);
@@ -37,6 +39,7 @@ export function formatLiveRun(live: LiveRun, nowMs: number, verbose: boolean): s
     ...overhead,
     ...usage,
     ...lines,
+    ...[...folded, ...formatPilots(live.pilots)].map((line) => fit(`  ${line}`)),
     ...formatOmitted(live),
     ...formatFarOver(live, nowMs),
   ];

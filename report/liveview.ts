@@ -13,6 +13,7 @@ import {
 } from "./livetext.js";
 import { formatRefusedTasks } from "./outcometext.js";
 import { formatOverhead } from "./overheadtext.js";
+import { foldEndedPilots, formatPilots } from "./pilottext.js";
 import { countStyledColumns, joinParts, type Paint, paintLine, type StyledPart } from "./styledtext.js";
 import { formatEnergy, formatUsageTotals } from "./usagetext.js";
 
@@ -43,8 +44,12 @@ export function renderRun(live: LiveRun, label: string, frame: ViewFrame): strin
     ...listStalled(live, nowMs).map((slot) => formatStalledSlot(slot, nowMs, frame.columns - 3)),
   ].slice(0, room);
   const overLines = over.map((text) => paintLine([[`  ${text}`, "bad"]], frame.columns - 1, frame.paint));
-  const nodes = renderNodes(live, Math.max(0, rows - head.length - over.length), frame);
-  return [...head, ...nodes, ...overLines].slice(0, Math.max(1, rows));
+  const { shown, lines } = foldEndedPilots(live.nodes);
+  const pilots = [...lines, ...formatPilots(live.pilots)].slice(0, Math.max(0, rows - head.length - over.length));
+  const pilotLines = pilots.map((text) => paintLine([[`  ${text}`, "quiet"]], frame.columns - 1, frame.paint));
+  const left = rows - head.length - over.length - pilots.length;
+  const nodes = renderNodes({ ...live, nodes: shown }, Math.max(0, left), frame);
+  return [...head, ...nodes, ...pilotLines, ...overLines].slice(0, Math.max(1, rows));
 }
 
 /** Returns the name, the bar, the counts and the times of a run, in one line where they fit, else in two. */

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { sortTopologically } from "../executor/pipeline/dependencies.js";
 import type { FileReference, Pipeline, PipelineStep } from "../executor/pipeline/pipeline.js";
 import { describeUnknownJob } from "../executor/pipeline/unknownjob.js";
+import type { ClusterPlan } from "../executor/run/pilots/plancluster.js";
 import type { RunPlan } from "../executor/schedule/plan/planjob.js";
 import { pluralize, toPrintableText } from "./format.js";
 import { formatPlan } from "./plantext.js";
@@ -9,13 +10,17 @@ import { formatPlan } from "./plantext.js";
 /** The most values of a step that are listed. */
 const MAX_NAMED_VALUES = 5;
 
-/** Formats what would run and in which order. `plans` has the plans of steps whose jobs are known. */
-export function formatPipelinePlan(pipeline: Pipeline, plans: Map<string, RunPlan>): string {
+/** Formats what would run and in which order. `plans` and `clusters` have the plans of steps whose jobs are known. */
+export function formatPipelinePlan(
+  pipeline: Pipeline,
+  plans: ReadonlyMap<string, RunPlan>,
+  clusters: ReadonlyMap<string, ClusterPlan[]> = new Map(),
+): string {
   const order = sortTopologically(new Map(pipeline.steps.map((step) => [step.name, step.needs])));
   const lines = order.flatMap((name) => {
     const step = pipeline.steps.find((one) => one.name === name)!;
     const after = step.needs.length === 0 ? "" : `, after ${step.needs.join(" and ")}`;
-    const detail = formatDetail(step, plans.get(name)).map((line) => `    ${line}`);
+    const detail = formatDetail(step, plans.get(name), clusters.get(name)).map((line) => `    ${line}`);
     return [`${name}: ${formatAction(step)}${formatEach(step)}${after}`, ...detail];
   });
   return toPrintableText([
@@ -25,10 +30,10 @@ export function formatPipelinePlan(pipeline: Pipeline, plans: Map<string, RunPla
   ]);
 }
 
-function formatDetail(step: PipelineStep, plan: RunPlan | undefined): string[] {
+function formatDetail(step: PipelineStep, plan: RunPlan | undefined, clusters: ClusterPlan[] | undefined): string[] {
   const unknown = plan === undefined ? describeUnknownJob(step) : undefined;
   if (plan === undefined) return unknown === undefined ? [] : [unknown];
-  const lines = formatPlan(plan).split("\n").slice(0, -1);
+  const lines = formatPlan(plan, clusters).split("\n").slice(0, -1);
   return step.each === undefined ? lines : ["with the first value:", ...lines];
 }
 

@@ -1,7 +1,9 @@
+import type { ClusterPlan } from "../executor/run/pilots/plancluster.js";
 import type { NodePlan, RunPlan } from "../executor/schedule/plan/planjob.js";
 import type { UnplaceableTasks } from "../executor/schedule/plan/planrefusals.js";
 import { formatSlots } from "../executor/schedule/slots/groupbyreason.js";
-import { formatDuration, formatRate, pluralize, toPrintableText } from "./format.js";
+import { TERMINAL_COLUMNS } from "./columns.js";
+import { formatDuration, formatRate, pluralize, toPrintableText, wrapText } from "./format.js";
 import { formatOverhead } from "./overheadtext.js";
 import { MIN_WORK_ONLY_SECONDS } from "./plancomparison.js";
 
@@ -9,14 +11,16 @@ const MAX_NAMED_TASKS = 8;
 
 const GUESS_NOTE = ", if the inventory's rates are right for this program";
 
-/** Formats the plan of a job. */
-export function formatPlan(plan: RunPlan): string {
+/** Formats the plan of a job, and what clusters may do in it. */
+export function formatPlan(plan: RunPlan, clusters: readonly ClusterPlan[] = []): string {
   if (plan.units === "0") return toPrintableText([`${plan.job}: no task is waiting`, "nothing was run"]);
   const lines = plan.nodes.flatMap((node) => [formatNodePlan(node), ...formatSlotPlans(node), ...formatRefusals(node)]);
   return toPrintableText([
     `${plan.job}: ${pluralize(BigInt(plan.units), "unit")}, ${formatTime(plan)}`,
     ...(plan.overhead === undefined ? [] : [`  ${formatOverhead(plan.overhead)}`]),
     ...lines,
+    ...clusters.flatMap(formatClusterPlan),
+    ...formatUnknownStart(plan, clusters),
     ...plan.unplaceable.flatMap(formatUnplaceable),
     "nothing was run",
   ]);
@@ -39,6 +43,27 @@ function formatNodePlan(node: NodePlan): string {
   const first = `first chunks of ${pluralize(BigInt(node.chunkUnits), "unit")}`;
   const shared = node.perGpu === undefined ? "" : `, up to ${node.perGpu} on each GPU`;
   return `  ${node.node}: ${pluralize(node.slots, "slot")}${shared}${formatSpeed(node)}, ${first}${formatExpectation(node)}`;
+}
+
+function formatClusterPlan(plan: ClusterPlan): string[] {
+  const { cluster, pilots, chunksPerPilot, timeSeconds, overflowAfterSeconds, refused } = plan;
+  if (refused !== undefined) return wrapText(`${cluster}: not used: ${refused}`, "  ", TERMINAL_COLUMNS);
+  const overflow =
+    overflowAfterSeconds === undefined
+      ? ""
+      : `, only while the other nodes would need longer than ${formatDuration(overflowAfterSeconds)}`;
+  const most = `up to ${pluralize(pilots, "pilot")} of ${formatDuration(timeSeconds)}`;
+  const text = `${cluster}: ${most}, ${pluralize(chunksPerPilot, "chunk")} at once on each${overflow}`;
+  return wrapText(text, "  ", TERMINAL_COLUMNS);
+}
+
+/** A plan contacts nobody, and Slurm alone knows when pilots start. */
+function formatUnknownStart({ seconds }: RunPlan, clusters: readonly ClusterPlan[]): string[] {
+  const first = clusters.find(({ refused }) => refused === undefined);
+  if (first === undefined) return [];
+  const time = seconds === undefined ? "" : "the times are without clusters: ";
+  const text = `${time}when pilots would start is not known here; muster doctor ${first.cluster} asks Slurm`;
+  return wrapText(text, "  ", TERMINAL_COLUMNS);
 }
 
 function formatSlotPlans({ perSlot }: NodePlan): string[] {

@@ -45,7 +45,9 @@ export class PlainProgress implements RunObserver {
 
   nodeChanged(worker: NodeWorker): void {
     const { node, state, slots, reason, error } = worker;
-    const advice = state !== "live" && error?.next ? `\n    ${error.next}` : "";
+    // A pilot comes and goes; where its connection ends, there is nothing to be done.
+    const isAdvised = node.allocation === undefined ? state !== "live" : state === "refused";
+    const advice = isAdvised && error?.next ? `\n    ${error.next}` : "";
     this.print(`${formatNodeChange(node.name, state, slots.length, reason)}${advice}`);
   }
 

@@ -3,6 +3,7 @@ import { formatCount, formatRate, pluralize, toPrintableText } from "./format.js
 import { secondsSince } from "./liveestimates.js";
 import { formatTimeLeft, isWaitingForTasks } from "./livetext.js";
 import { formatRefusedTasks } from "./outcometext.js";
+import { formatPilots } from "./pilottext.js";
 
 /** How often it is repeated that a queue waits. */
 const WAIT_LINE_INTERVAL_MS = 3_600_000;
@@ -38,6 +39,6 @@ export function formatTotalProgress(live: LiveRun, nowMs: number): string {
   const parts = [live.queue === "open" ? "queue open" : `${share} %`, done, rate, formatTimeLeft(live, nowMs)];
   if (chunks.failed > 0) parts.push(`${pluralize(chunks.failed, "chunk")} failed`);
   if (chunks.stopped !== undefined) parts.push(`${formatCount(chunks.stopped)} stopped`);
-  parts.push(formatRefusedTasks(live.refusedTasks));
+  parts.push(formatRefusedTasks(live.refusedTasks), ...formatPilots(live.pilots));
   return toPrintableText([`${name}: ${parts.filter((part) => part !== "").join(", ")}`]);
 }

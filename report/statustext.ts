@@ -7,6 +7,7 @@ import { formatCount, formatDuration, pluralize, shortenMiddle, toOneLine, toPri
 import { formatNodeNames } from "./leftovertext.js";
 import { formatLiveRun, formatLiveTotal } from "./livetext.js";
 import { formatOtherOutcomes, formatRefusedTasks } from "./outcometext.js";
+import { foldPilotNames } from "./pilottext.js";
 
 const CELL_COLUMNS = [11, 7, 6, 5, 11, 0];
 const MAX_NAME_COLUMNS = 24;
@@ -60,7 +61,7 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
   lines.push(...formatActivity(run, now, verbose));
   if (run.live === undefined && RESUMABLE.includes(state)) lines.push("  run the same command again to resume");
-  if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${nodes.join(", ")}`);
+  if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${foldPilotNames(nodes).join(", ")}`);
   const where = relative(process.cwd(), run.path) || ".";
   if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);
   for (const step of run.steps ?? []) {

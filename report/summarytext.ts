@@ -11,6 +11,7 @@ import { formatLeftovers } from "./leftovertext.js";
 import { formatSeconds } from "./livetext.js";
 import { formatOtherOutcomes, formatRefusedTasks } from "./outcometext.js";
 import { formatOverhead } from "./overheadtext.js";
+import { foldEndedPilots } from "./pilottext.js";
 import { comparePlanAndActual } from "./plancomparison.js";
 import { formatRunUsage } from "./usagetext.js";
 
@@ -40,7 +41,9 @@ export function formatSummary(summary: RunSummary, already: boolean, { aggregate
     if (summary.overhead !== undefined) lines.push(`  ${formatOverhead(summary.overhead)}`);
     if (summary.halt !== undefined) lines.push(`    ${summary.halt.reason}`);
     if (summary.next !== undefined) lines.push(`    ${summary.next}`);
-    lines.push(...summary.nodes.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
+    const { shown, lines: folded } = foldEndedPilots(summary.nodes);
+    lines.push(...shown.flatMap((node) => [formatNodeSummary(node), ...formatDisabledSlots(node)]));
+    lines.push(...folded.map((line) => `  ${line}`));
     if (summary.usage !== undefined) lines.push(`  ${formatRunUsage(summary.usage)}`);
     if (summary.cutLogs > 0)
       lines.push(

@@ -5,13 +5,14 @@ import { formatSlots, groupByReason } from "../executor/schedule/slots/groupbyre
 import { formatLocalTime } from "../fleet/drains.js";
 import { formatDuration, formatRate, pluralize, toOneLine, toPrintableText } from "./format.js";
 import { formatAttemptTime } from "./livetext.js";
+import { formatPilots } from "./pilottext.js";
 
 /** An attempt with the last lines that it has printed. */
 export type ShownAttempt = ChunkAttempt & { lines: readonly string[] };
 
 /** Formats everything that is known about a chunk. `nowMs`: Unix time. */
 export function formatExplanation(
-  { run, chunk, state, runState, failure, slots, jobError }: Omit<ChunkExplanation, "attempts">,
+  { run, chunk, state, runState, failure, slots, pilots, jobError }: Omit<ChunkExplanation, "attempts">,
   attempts: readonly ShownAttempt[],
   nowMs: number,
 ): string {
@@ -20,6 +21,7 @@ export function formatExplanation(
   if (attempts.length === 0 && state !== "failed") lines.push("  no attempt has begun");
   if (failure !== undefined) lines.push(`  given up: ${toOneLine(failure.reason)}`);
   if (slots !== undefined) lines.push(...formatSlotRules(slots, state, attempts));
+  lines.push(...formatPilots(pilots).map((line) => `  ${line}`));
   if (jobError !== undefined) lines.push(`  rules of the job are left out: ${toOneLine(jobError)}`);
   return toPrintableText(lines);
 }
@@ -85,7 +87,7 @@ function formatSlotRules(
         ? `  ${pluralize(open, "slot")} may have it, when it is its turn`
         : `  ${pluralize(open, "other slot")} might have had it`,
     );
-  else if (state === "waiting") lines.push("  no slot may have it now:");
+  else if (state === "waiting") lines.push(`  no slot may have it now${refused.length === 0 ? "" : ":"}`);
   if (refused.length > 0 && open > 0) lines.push("  refused by:");
   else if (refused.length > 0 && home !== undefined) lines.push("  other slots refuse it:");
   return [...lines, ...formatRefusals(refused)];

@@ -1,6 +1,7 @@
 import type { Node } from "../../fleet/node.js";
 import type { PythonEnv } from "../../fleet/pythonenvs.js";
 import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
+import type { Cluster } from "../../fleet/slurm/cluster.js";
 import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
 import { readAsk } from "./askprogram.js";
@@ -13,6 +14,7 @@ import { readWarmWorkers } from "./warmworker.js";
 /** The part of an inventory that loading a job needs. */
 export interface KnownNodes {
   nodes: Node[];
+  clusters?: readonly Cluster[];
   pythonEnvs: Record<string, PythonEnv>;
 }
 
@@ -122,8 +124,9 @@ function readHalt(reader: JobReader): Job["halt"] {
 
 function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequirements {
   const nodes = reader.list(["needs", "nodes"]);
-  if (fleet !== undefined) checkNodes(reader, nodes ?? [], fleet);
-  checkGpuCounts(reader, fleet?.nodes);
+  const known = fleet && [...fleet.nodes, ...(fleet.clusters ?? []).map(({ pilot }) => pilot)];
+  if (known !== undefined) checkNodes(reader, nodes ?? [], known);
+  checkGpuCounts(reader, known);
   const gpuShare = readGpuShare(reader);
   return {
     vendor: reader.text(["needs", "vendor"]) as JobRequirements["vendor"],
@@ -138,11 +141,11 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
   };
 }
 
-function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {
+function checkNodes(reader: JobReader, nodes: SourceText[], known: Node[]): void {
   for (const [index, { text, position }] of nodes.entries()) {
-    if (fleet.nodes.some((node) => matchesPattern(node, text))) continue;
-    const known = listNamesAndTags(fleet.nodes);
-    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, suggest(text, known));
+    if (known.some((node) => matchesPattern(node, text))) continue;
+    const hint = suggest(text, listNamesAndTags(known));
+    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, hint);
   }
 }
 

@@ -83,7 +83,7 @@ async function executeJob(
   playbooks: PlaybookRunner,
   pipelineObserver: PipelineObserver,
 ): Promise<StepOutcome> {
-  const { path, inventory, nodes, adopt, stop } = context;
+  const { path, inventory, nodes, clusters, adopt, stop } = context;
   const folder = join(path, step.name);
   // A folder without a journal is left from a coordinator that was killed while it reused earlier results.
   if (!existsSync(join(folder, "journal.ndjson"))) rmSync(folder, { recursive: true, force: true });
@@ -94,6 +94,7 @@ async function executeJob(
       out: folder,
       fresh: false,
       adopt,
+      clusters,
       inventory: inventory.file ?? "local",
       stopSignal: stop,
       isSelected: matchesAnyPattern,

@@ -1,5 +1,6 @@
 import type { Inventory } from "../../fleet/inventory.js";
 import type { Node } from "../../fleet/node.js";
+import type { Cluster } from "../../fleet/slurm/cluster.js";
 import type { Job } from "../job/job.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import type { RunHealing } from "../run/runhealing.js";
@@ -17,6 +18,8 @@ export interface PipelineContext {
   readonly inventory: Inventory;
   /** The nodes that jobs and playbooks may use. */
   readonly nodes: Node[];
+  /** The clusters that may give jobs further nodes. */
+  readonly clusters: Cluster[];
   readonly stop: AbortSignal;
   /** As in RunOptions. */
   readonly adopt: boolean;

@@ -76,7 +76,7 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
   const prices = new Map(workers.map(({ node }) => [node.name, node.pricePerKwh]));
   const usage = counters.usage.summarize((node) => prices.get(node));
   const used = new Map(usage?.nodes.map((one) => [one.node, one]));
-  const nodes = workers.slice(0, MAX_LIVE_NODES).map((worker) => ({
+  const nodes = selectShownWorkers(workers).map((worker) => ({
     ...describeNode(worker, counters, load.byNode, drained),
     ...describeDeadline(deadlines.get(worker.node.name), clock),
     ...describeUsage(used.get(worker.node.name)),
@@ -113,6 +113,13 @@ export function buildLiveRun(sources: LiveSources): LiveRun {
     ...(sources.pilots.length === 0 ? {} : { pilots: sources.pilots.slice(0, MAX_LIVE_NODES) }),
     ...(omitted.nodes + omitted.slots === 0 ? {} : { omitted }),
   };
+}
+
+/** Pilots that have ended are the first to be left out. */
+function selectShownWorkers(workers: readonly NodeWorker[]): readonly NodeWorker[] {
+  if (workers.length <= MAX_LIVE_NODES) return workers;
+  const order = (worker: NodeWorker) => Number(worker.state === "ended");
+  return [...workers].sort((one, other) => order(one) - order(other)).slice(0, MAX_LIVE_NODES);
 }
 
 /** Groups the attempts in flight by slot, counts them, and forgets the progress of those that have ended. */

@@ -6,6 +6,7 @@ import type { Failure } from "../schedule/events.js";
 import { type JudgedSlot, judgeSlots } from "./placementrules.js";
 import { hasQueue, openRunQueue } from "./queue/findqueue.js";
 import { type ChunkAttempt, listChunkAttempts, ON_REQUEST } from "./record/chunkattempts.js";
+import type { LivePilot } from "./record/liverun.js";
 import { loadRecordedJob } from "./record/recordedjob.js";
 import { type RunReplay, replayRun } from "./record/replay.js";
 import { readQueue } from "./record/rundir.js";
@@ -24,6 +25,8 @@ export interface ChunkExplanation {
   failure?: Failure;
   /** Every slot, with the rules that refuse the chunk now; absent where the run does not run, or the chunk is done. */
   slots?: JudgedSlot[];
+  /** Allocations of clusters that do not work yet, and might take it; absent where there are none, or it does not wait. */
+  pilots?: LivePilot[];
   /** Why some rules could not be applied. */
   jobError?: string;
 }
@@ -69,6 +72,7 @@ export async function explainChunk(
     attempts,
     ...(failure === undefined || state === "done" || state === "stopped" ? {} : { failure }),
     ...(isOpen ? { slots: judgeSlots({ ...facts, live: status.live! }) } : {}),
+    ...(state === "waiting" && status.live?.pilots !== undefined ? { pilots: status.live.pilots } : {}),
     ...(isOpen && jobError !== undefined ? { jobError } : {}),
   };
 }

@@ -42,7 +42,8 @@ export function judgeSlots(facts: PlacementFacts): JudgedSlot[] {
   const known = new Set(live.nodes.map(({ node }) => node));
   const left = nodes.filter(({ name }) => !known.has(name));
   return [
-    ...live.nodes.flatMap((node) => judgeNode(node, facts)),
+    // A pilot that has ended does not come back.
+    ...live.nodes.filter(({ state }) => state !== "ended").flatMap((node) => judgeNode(node, facts)),
     ...left.map((node) => ({ node: node.name, reasons: [explainAbsence(node, facts)] })),
   ];
 }

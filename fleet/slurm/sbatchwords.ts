@@ -36,3 +36,23 @@ export function parseJobId(output: string): string | undefined {
   const line = output.split("\n").findLast((one) => /^\d+(;\S+)?$/.test(one.trim()));
   return line?.trim().split(";")[0];
 }
+
+/** What Slurm expects of a job that is submitted now. */
+export interface StartEstimate {
+  /** When it would start, in seconds since 1970; undefined = Slurm cannot tell. */
+  startSeconds: number | undefined;
+  /** Where. */
+  nodes: string | undefined;
+  partition: string | undefined;
+}
+
+/** Slurm's answer where all that fits is taken by jobs without a time limit: a year or more. */
+const MAX_START_SECONDS = 365 * 86_400;
+
+/** Parses what `sbatch --test-only` printed with SLURM_TIME_FORMAT=%s. */
+export function parseStartEstimate(output: string, nowMs = Date.now()): StartEstimate {
+  const [, at, nodes, partition] =
+    /to start at (\d+) using \d+ processors on (?:nodes )?(\S+)(?: in partition (\S+))?/.exec(output) ?? [];
+  const isKnown = at !== undefined && Number(at) < nowMs / 1000 + MAX_START_SECONDS;
+  return { startSeconds: isKnown ? Number(at) : undefined, nodes, partition };
+}

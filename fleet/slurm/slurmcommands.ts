@@ -10,7 +10,7 @@ const MIN_KILL_SECONDS = 5;
 /** The first release whose srun has --overlap. */
 const OLDEST = [20, 11] as const;
 
-const COMMANDS = ["sbatch", "squeue", "scancel", "scontrol", "srun"] as const;
+const COMMANDS = ["sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun"] as const;
 export type SlurmCommand = (typeof COMMANDS)[number];
 
 /** Where the commands are: on the PATH, or on that of a login shell; a site may have put one of its own before Slurm's. Then the version. */
@@ -78,7 +78,8 @@ export class SlurmCommands {
     throw new MusterError("CONFIG", reason, { node: this.cluster.name, next });
   }
 
-  private outputOf(name: string, result: CommandResult): string {
+  /** Returns what a command has printed. Throws an error of createSlurmError unless it exited 0. */
+  outputOf(name: string, result: CommandResult): string {
     if (result.kind === "exit" && result.code === 0) return result.stdout;
     throw createSlurmError(this.cluster, name, result);
   }

@@ -11,15 +11,25 @@ import { type AllocatedGpus, findAllocatedGpus } from "./allocatedgpus.js";
 import { createBatchScript, explainExit } from "./batchscript.js";
 import type { Cluster } from "./cluster.js";
 import { LoginConnections } from "./loginconnections.js";
+import { type PartitionFacts, parsePartitions, SINFO_WORDS, selectPartitions } from "./partitions.js";
 import { parseQueue, SQUEUE_WORDS } from "./queue.js";
-import { formatSbatchWords, parseJobId } from "./sbatchwords.js";
+import { formatSbatchWords, parseJobId, parseStartEstimate, type StartEstimate } from "./sbatchwords.js";
 import { type SlurmCommand, SlurmCommands } from "./slurmcommands.js";
-import { cleanWords } from "./slurmerror.js";
 
 const SUBMIT_TIMEOUT_SECONDS = 90;
 const COMMAND_TIMEOUT_SECONDS = 60;
 /** scancel takes many ids, but a command line has a limit. */
 const MAX_CANCELLED_AT_ONCE = 500;
+
+/** What Slurm says of a cluster. */
+export interface ClusterFacts {
+  version: string;
+  /** Those that pilots are submitted to; none = there is no such partition. */
+  partitions: PartitionFacts[];
+  otherPartitions: PartitionFacts[];
+  /** The user's own, by id. */
+  jobs: ReadonlyMap<string, AllocationState>;
+}
 
 /** A Slurm cluster as a source of nodes: everything goes through its login node, over SSH. */
 export class SlurmEngine implements Engine {
@@ -54,16 +64,34 @@ export class SlurmEngine implements Engine {
       await this.run("scancel", ids.slice(from, from + MAX_CANCELLED_AT_ONCE)).catch(ignoreUnknownJobs);
   }
 
-  /** When Slurm expects that a pilot which is submitted now would start, in its own words. Submits nothing. */
-  async estimateStart(): Promise<string> {
+  /** Returns what Slurm says of the cluster now. */
+  async inspect(): Promise<ClusterFacts> {
+    const version = /(\d+\.\d+\S*)/.exec(await this.run("sinfo", ["--version"]))?.[1] ?? "?";
+    const all = parsePartitions(await this.run("sinfo", SINFO_WORDS));
+    const partitions = selectPartitions(all, this.cluster.request.partition);
+    return {
+      version,
+      partitions,
+      otherPartitions: all.filter((one) => !partitions.includes(one)),
+      jobs: await this.list(),
+    };
+  }
+
+  /** Asks Slurm when a pilot that is submitted now would start. Submits nothing. Rejects as `submit` does where it would be refused. */
+  async estimateStart(): Promise<StartEstimate> {
     const connection = await this.logins.forCommand();
-    const words = ["--test-only", ...formatSbatchWords(this.cluster.request, "muster-test")];
     const sbatch = await this.commands.find(connection, "sbatch");
-    const { stderr, stdout } = await connection.exec([sbatch, ...words], {
-      stdin: "#!/bin/sh\n",
-      timeout: COMMAND_TIMEOUT_SECONDS,
-    });
-    return cleanWords(stderr || stdout);
+    const words = ["--test-only", ...formatSbatchWords(this.cluster.request, "muster-test")];
+    // Seconds since 1970: the login node may have another time zone.
+    const command = ["env", "SLURM_TIME_FORMAT=%s", sbatch, ...words];
+    const options = { stdin: "#!/bin/sh\n", timeout: COMMAND_TIMEOUT_SECONDS };
+    const result = await connection.exec(command, options);
+    return parseStartEstimate(this.commands.outputOf("sbatch --test-only", result) + result.stderr);
+  }
+
+  /** Returns what the login node's shell prints before the output of programs, which is skipped; "" = nothing, as far as was seen. */
+  async readShellOutput(): Promise<string> {
+    return (await this.logins.forCommand()).shellOutput ?? "";
   }
 
   /** Explains why an allocation is over, as far as Slurm still knows; undefined = it does not. Never rejects. */

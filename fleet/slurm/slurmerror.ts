@@ -37,7 +37,7 @@ export class SlurmError extends MusterError {
   ) {
     const key = KEYS.find(([pattern]) => pattern.test(words))?.[1];
     const place = key === undefined ? undefined : cluster.positions[key];
-    const where = place === undefined ? "" : ` (${formatPlace(place)})`;
+    const where = describePlace(place);
     const next =
       kind === "limited"
         ? "It is tried again when an allocation has ended."
@@ -81,6 +81,9 @@ export function cleanWords(stderr: string): string {
     .slice(0, 400);
 }
 
-function formatPlace({ file, line, column }: FilePosition): string {
-  return line === undefined ? file : `${file}:${line}:${column}`;
+/** Returns a place in a file as it follows what stands there: " (inventory.yaml:12:3)"; "" where there is none. */
+export function describePlace(place: FilePosition | undefined): string {
+  if (place === undefined) return "";
+  const { file, line, column } = place;
+  return line === undefined ? ` (${file})` : ` (${file}:${line}:${column})`;
 }

@@ -5,6 +5,7 @@ import { breakDownRun, type RunBreakdown } from "../breakdown.js";
 import { describeFailure, selectLastLines } from "../failuretext.js";
 import { formatCount, formatDuration, formatRate, pluralize, toPrintableText } from "../format.js";
 import { COLUMN_HEADS, formatCells } from "../historytext.js";
+import { formatPilots } from "../pilottext.js";
 import { buildUsageRows, formatRunUsage, USAGE_HEADS } from "../usagetext.js";
 import { renderKey } from "./document.js";
 import { type Html, html, renderTable } from "./html.js";
@@ -21,6 +22,7 @@ const MAX_NAMED_CHUNKS = 20;
 export function renderJobSections(history: RunHistory, logs?: string): Html[] {
   const breakdown = breakDownRun(history);
   return [
+    ...formatPilots(history.status.live?.pilots).map((line) => html`<p>${line}</p>`),
     html`<h2>Slots over time</h2>`,
     renderKey([
       ...[...SPAN_KINDS].reverse().map((kind) => [kind, NAMES[kind]] as [typeof kind, string]),

@@ -26,5 +26,6 @@ export const explanation = {
     { node: "rig", slot: 0, runs: "c2", reasons: ["it runs another chunk", "it is out of use"] },
     { node: "zeus", reasons: ["it has no GPU"] },
   ],
+  pilots: [{ cluster: "hpc", id: "7", state: "pending" as const, reason: "Priority" }],
   jobError: "its job has changed",
 };

@@ -11,6 +11,17 @@ export const NOT_RENDERED = [
   // Shown by formatNodesTable and createDriftTable.
   "createNodesTable",
   "formatTable",
+  // Parts of formatClustersTable and formatClusterChecks.
+  "isUsable",
+  "describeMissingPartition",
+  "buildClusterRecords",
+  "isInOrder",
+  "buildClusterChecks",
+  // Parts of formatLiveRun, renderRun, formatSummary and formatRunStatus.
+  "formatPilots",
+  "formatReasons",
+  "foldEndedPilots",
+  "foldPilotNames",
   "formatOverhead",
   "formatOtherOutcomes",
   "formatRefusedTasks",

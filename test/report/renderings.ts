@@ -11,6 +11,8 @@ import {
   formatCollecting,
   formatStoppedNode,
 } from "../../report/canceltext.js";
+import { formatClusterChecks } from "../../report/clusterchecks.js";
+import { formatClusterLine, formatClustersTable, formatUnusableClusters } from "../../report/clusterstable.js";
 import {
   type CommandOutcome,
   formatCommandOutcomes,
@@ -54,6 +56,7 @@ import { renderFleet } from "../../report/topview.js";
 import { formatExplanation } from "../../report/whytext.js";
 import { createNode } from "../fleet/nodes.js";
 import { benched } from "./benchsample.js";
+import { clusterLooks, clusterReports } from "./clustersample.js";
 import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import { members, progressText } from "./progressrendering.js";
@@ -117,7 +120,8 @@ const FOLLOW_VALUES = new Set([...NUMBERS, "type", "stream"]);
 const createLiveRun = () => {
   const live = createSample();
   const progress = { expectedSeconds: 400, progress: 0.5, progressAt: secondsAgo(390), text: "epoch 3" };
-  return { ...live, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
+  const pilots = [{ cluster: "hpc", id: "1", state: "pending" as const, reason: "Priority" }];
+  return { ...live, pilots, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
 };
 
 const LIVE_VALUES = new Set([
@@ -135,6 +139,10 @@ const LIVE_VALUES = new Set([
 const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
+
+/** Words that are compared, not shown. */
+const CLUSTER_VALUES = new Set([...NUMBERS, "state", "what", "partition"]);
+const clusterPlan = { cluster: "hpc", pilots: 2, chunksPerPilot: 4, timeSeconds: 600, overflowAfterSeconds: 60 };
 
 const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
 
@@ -171,6 +179,10 @@ export const TEXTS: Record<string, Rendering> = {
   formatCacheLine: shown(caches, (all) => all.map(formatCacheLine).join("\n"), KINDS),
   formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
   formatUnusableNodes: shown(looks, formatUnusableNodes),
+  formatClustersTable: shown(clusterLooks, formatClustersTable, CLUSTER_VALUES),
+  formatUnusableClusters: shown(clusterLooks, formatUnusableClusters, CLUSTER_VALUES),
+  formatClusterLine: shown(clusterLooks, (all) => all.map(formatClusterLine).join("\n"), CLUSTER_VALUES),
+  formatClusterChecks: shown(clusterReports, (all) => formatClusterChecks(all, "all"), CLUSTER_VALUES),
   formatCommandOutcomes: shown(commands, formatCommandOutcomes),
   formatFailedCommand: shown(commands, (all) => all.flatMap((one) => formatFailedCommand(one) ?? []).join("\n")),
   formatStreamedLine: shown("a line", (line) => formatStreamedLine("a", line)),
@@ -210,7 +222,9 @@ export const TEXTS: Record<string, Rendering> = {
     },
     KINDS,
   ),
-  formatPlan: shown(plan, formatPlan),
+  formatPlan: shown({ plan, clusters: [clusterPlan, { ...clusterPlan, refused: "no GPU" }] }, (one) =>
+    formatPlan(one.plan, one.clusters),
+  ),
   formatProject: shown(projectJob, (input) => formatProject(input as unknown as Job)),
   formatTotalProgress: shown(createLiveRun(), (live) => formatTotalProgress(live, LIVE_NOW_MS), LIVE_VALUES),
   formatLiveRun: shown(createLiveRun(), (live) => toPrintableText(formatLiveRun(live, LIVE_NOW_MS, true)), LIVE_VALUES),

@@ -6,7 +6,7 @@ import type { FollowedChunks } from "./followedchunks.js";
 export interface RunPlaces {
   isActive: boolean;
   live: LiveRun | undefined;
-  leftovers: readonly Leftover[];
+  leftovers: readonly Pick<Leftover, "node">[];
 }
 
 /**

@@ -2,9 +2,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Dialer } from "../../../fleet/connect.js";
 import type { Node } from "../../../fleet/node.js";
+import type { FoundNode } from "../../../fleet/slurm/findpilot.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { agentProgram } from "../../../templates/nodeprograms.js";
 import type { JournalEntry } from "../record/journalentry.js";
+import type { Leftover } from "../record/leftovers.js";
 import type { LogStream } from "../record/logfiles.js";
 import { readPieces } from "../record/readpieces.js";
 import { RunWatch } from "../record/runwatch.js";
@@ -27,7 +29,7 @@ export interface FollowOptions {
   /** With how many lines to begin, of attempts that run already; undefined = with the first one. */
   tail: number | undefined;
   /** Returns the node of this name in an inventory (a value of `-i`); undefined where it is not selected. Throws where there is none. */
-  findNode(inventory: string, name: string): Node | undefined;
+  findNode(inventory: string, name: string): FoundNode | undefined;
   sink: FollowSink;
   signal: AbortSignal;
 }
@@ -74,7 +76,7 @@ export class LogFollower {
 
   /** Whether there is anything to follow: not where the chunk that is asked for has its last output in the run directory already. */
   get isFollowable(): boolean {
-    return !this.hasEnded && (this.watch.isActive || this.watch.replay.leftovers.length > 0);
+    return !this.hasEnded && (this.watch.isActive || this.listPlaces().length > 0);
   }
 
   /** What runs now, for a message about what is waited for; undefined where that is not known. */
@@ -91,7 +93,7 @@ export class LogFollower {
     try {
       do {
         for (const entry of this.watch.poll()) await this.applyEntry(entry);
-        for (const { node, inventory } of this.watch.replay.leftovers) await this.followIfNeeded(node, inventory);
+        for (const { node, inventory } of this.listPlaces()) await this.followIfNeeded(node, inventory);
         await this.inTurn(() => this.showCollected());
         if (this.isOver()) break;
         await sleep(POLL_MS, undefined, { signal }).catch(() => {});
@@ -100,6 +102,7 @@ export class LogFollower {
       stop();
       signal.removeEventListener("abort", stop);
       await Promise.all([...this.nodes.values()].map((node) => node.ended));
+      await this.dialer.closeEngines();
       this.watch.close();
     }
     return this.result;
@@ -109,9 +112,14 @@ export class LogFollower {
     this.watch.close();
   }
 
+  /** The machines and pilots that may hold something of the run. */
+  private listPlaces(): Pick<Leftover, "node" | "inventory">[] {
+    return [...this.watch.replay.leftovers, ...this.watch.replay.pilots.openNodes];
+  }
+
   private async followIfNeeded(name: string, inventory: string): Promise<void> {
     const { isActive, live, replay } = this.watch;
-    if (this.nodes.has(name) || !chooseNodes({ isActive, live, leftovers: replay.leftovers }, this.chunks).has(name))
+    if (this.nodes.has(name) || !chooseNodes({ isActive, live, leftovers: this.listPlaces() }, this.chunks).has(name))
       return;
     const node = await this.findNode(inventory, name);
     if (node === undefined) return;
@@ -132,7 +140,9 @@ export class LogFollower {
   /** Returns the node to follow; undefined where it is not selected, or not found any more. */
   private async findNode(inventory: string, name: string): Promise<Node | undefined> {
     try {
-      if (!this.unfound.has(name)) return this.options.findNode(inventory, name);
+      const found = this.unfound.has(name) ? undefined : this.options.findNode(inventory, name);
+      if (found?.cluster !== undefined) this.dialer.engineOf(found.cluster);
+      return found?.node;
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
       this.unfound.add(name);
@@ -144,6 +154,8 @@ export class LogFollower {
   }
 
   private async handleLoss(node: string, reason: string): Promise<boolean> {
+    // A pilot that has ended does not come back: its chunks run elsewhere.
+    if (this.watch.live?.nodes.find((one) => one.node === node)?.state === "ended") return false;
     const isRetried = this.watch.isActive;
     if (reason !== "") await this.inTurn(() => this.emit({ type: "nodeLost", node, reason, isRetried }));
     if (!isRetried) this.result.isIncomplete = true;
@@ -233,7 +245,7 @@ export class LogFollower {
   }
 
   private isOver(): boolean {
-    const { isActive, replay } = this.watch;
+    const { isActive } = this.watch;
     if (this.options.chunk !== undefined) {
       const output = this.outputs.get(this.chunks.keyOf(this.options.chunk));
       if (output?.isComplete === true || (this.hasEnded && this.committed.size === 0 && output?.isOpen !== true))
@@ -245,7 +257,7 @@ export class LogFollower {
     }
     this.inactiveSinceMs ??= performance.now();
     const isLate = performance.now() - this.inactiveSinceMs > END_TIMEOUT_MS;
-    const held = new Set(replay.leftovers.map(({ node }) => node));
+    const held = new Set(this.listPlaces().map(({ node }) => node));
     const isSettled = ([name, node]: [string, FollowedNode]) =>
       node.isIdle || node.hasFailed || (isLate && !held.has(name));
     return this.committed.size === 0 && [...this.nodes].every(isSettled);

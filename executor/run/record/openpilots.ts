@@ -16,10 +16,14 @@ export interface OpenPilot {
 
 /** The pilots of a run that were submitted, or about to be, and are not known to be over. */
 export class OpenPilots implements Iterable<OpenPilot> {
+  /** The nodes that pilots of the run are, or were, with the value of `-i` that finds their cluster. */
+  readonly nodes = new Map<string, { node: string; inventory: string }>();
   private readonly byToken = new Map<string, OpenPilot>();
 
   /** Takes in a record of the journal. */
   apply({ cluster, inventory, token, id, state, at }: PilotEntry): void {
+    const node = `${cluster}/${id}`;
+    if (id !== undefined) this.nodes.set(JSON.stringify([inventory, node]), { node, inventory });
     if (state === "over") {
       this.byToken.delete(token);
       return;
@@ -33,6 +37,13 @@ export class OpenPilots implements Iterable<OpenPilot> {
       ...(id === undefined ? {} : { id }),
       ...(state === "running" ? { beganAtMs: known?.beganAtMs ?? Date.parse(at) } : {}),
     });
+  }
+
+  /** The nodes of those that have run, and are not known to be over. */
+  get openNodes(): { node: string; inventory: string }[] {
+    return [...this.byToken.values()].flatMap(({ cluster, inventory, id, beganAtMs }) =>
+      id === undefined || beganAtMs === undefined ? [] : [{ node: `${cluster}/${id}`, inventory }],
+    );
   }
 
   get size(): number {

@@ -5,7 +5,7 @@ import { SBATCH_ERRORS } from "../engines/slurmoutputs.js";
 import { createCluster } from "./clusters.js";
 import { FakeLogin } from "./fakelogin.js";
 
-const NAMES = ["sbatch", "squeue", "scancel", "scontrol", "srun"];
+const NAMES = ["sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun"];
 
 /** What the search for the commands prints. A site may have an sbatch of its own. */
 function found(version: string): string {
