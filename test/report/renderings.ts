@@ -11,8 +11,6 @@ import {
   formatCollecting,
   formatStoppedNode,
 } from "../../report/canceltext.js";
-import { formatClusterChecks } from "../../report/clusterchecks.js";
-import { formatClusterLine, formatClustersTable, formatUnusableClusters } from "../../report/clusterstable.js";
 import {
   type CommandOutcome,
   formatCommandOutcomes,
@@ -56,7 +54,7 @@ import { renderFleet } from "../../report/topview.js";
 import { formatExplanation } from "../../report/whytext.js";
 import { createNode } from "../fleet/nodes.js";
 import { benched } from "./benchsample.js";
-import { clusterLooks, clusterReports } from "./clustersample.js";
+import { CLUSTER_TEXTS } from "./clusterrenderings.js";
 import { explanation } from "./explanationsample.js";
 import { createBusySlot, createLiveRun as createSample, LIVE_NOW_MS, secondsAgo } from "./liverunsample.js";
 import { members, progressText } from "./progressrendering.js";
@@ -112,18 +110,15 @@ const shown = <T>(input: T, show: (input: T) => string, exact = NUMBERS): Render
 });
 
 const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
-const HEAL_VALUES = new Set(["do", "action", "from", "step", "at"]);
 /** Values of what happens while logs are followed that muster chooses. */
 const FOLLOW_VALUES = new Set([...NUMBERS, "type", "stream"]);
-/** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
 /** A run with a chunk whose program says what it does, and one that has stalled. */
 const createLiveRun = () => {
   const live = createSample();
   const progress = { expectedSeconds: 400, progress: 0.5, progressAt: secondsAgo(390), text: "epoch 3" };
-  const pilots = [{ cluster: "hpc", id: "1", state: "pending" as const, reason: "Priority" }];
-  return { ...live, pilots, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
+  return { ...live, slots: [...live.slots, createBusySlot("rig", 2, 400, progress)] };
 };
-
+/** Values of live.json that the coordinator makes itself: times, numbers, and words of its own. */
 const LIVE_VALUES = new Set([
   ...NUMBERS,
   "kind",
@@ -139,10 +134,6 @@ const LIVE_VALUES = new Set([
 const commands: CommandOutcome[] = looks.map((look) =>
   "error" in look ? look : { node: look.node, value: { kind: "exit", code: 3, stdout: "printed", stderr: "an error" } },
 );
-
-/** Words that are compared, not shown. */
-const CLUSTER_VALUES = new Set([...NUMBERS, "state", "what", "partition"]);
-const clusterPlan = { cluster: "hpc", pilots: 2, chunksPerPilot: 4, timeSeconds: 600, overflowAfterSeconds: 60 };
 
 const EXPLANATION_VALUES = new Set([...LIVE_VALUES, "runs"]);
 
@@ -179,10 +170,7 @@ export const TEXTS: Record<string, Rendering> = {
   formatCacheLine: shown(caches, (all) => all.map(formatCacheLine).join("\n"), KINDS),
   formatNodesTable: shown(looks, (all) => formatNodesTable(all, "all", 1_800_000_000)),
   formatUnusableNodes: shown(looks, formatUnusableNodes),
-  formatClustersTable: shown(clusterLooks, formatClustersTable, CLUSTER_VALUES),
-  formatUnusableClusters: shown(clusterLooks, formatUnusableClusters, CLUSTER_VALUES),
-  formatClusterLine: shown(clusterLooks, (all) => all.map(formatClusterLine).join("\n"), CLUSTER_VALUES),
-  formatClusterChecks: shown(clusterReports, (all) => formatClusterChecks(all, "all"), CLUSTER_VALUES),
+  ...CLUSTER_TEXTS,
   formatCommandOutcomes: shown(commands, formatCommandOutcomes),
   formatFailedCommand: shown(commands, (all) => all.flatMap((one) => formatFailedCommand(one) ?? []).join("\n")),
   formatStreamedLine: shown("a line", (line) => formatStreamedLine("a", line)),
@@ -195,8 +183,8 @@ export const TEXTS: Record<string, Rendering> = {
     formatDrainedNodes,
     new Set(["since", "until"]),
   ),
-  formatHealStep: shown(healStep, formatHealStep, HEAL_VALUES),
-  formatHealPlan: shown(healDecisions, formatHealPlan, HEAL_VALUES),
+  formatHealStep: shown(healStep, formatHealStep, new Set(["do", "action", "from", "step", "at"])),
+  formatHealPlan: shown(healDecisions, formatHealPlan, new Set(["do", "action", "from", "step", "at"])),
   formatNodeEntry: shown(
     nodeEntries,
     (all) => toPrintableText(all.map((one) => formatNodeEntry(one) ?? "")),
@@ -222,9 +210,7 @@ export const TEXTS: Record<string, Rendering> = {
     },
     KINDS,
   ),
-  formatPlan: shown({ plan, clusters: [clusterPlan, { ...clusterPlan, refused: "no GPU" }] }, (one) =>
-    formatPlan(one.plan, one.clusters),
-  ),
+  formatPlan: shown(plan, (one) => formatPlan(one)),
   formatProject: shown(projectJob, (input) => formatProject(input as unknown as Job)),
   formatTotalProgress: shown(createLiveRun(), (live) => formatTotalProgress(live, LIVE_NOW_MS), LIVE_VALUES),
   formatLiveRun: shown(createLiveRun(), (live) => toPrintableText(formatLiveRun(live, LIVE_NOW_MS, true)), LIVE_VALUES),
