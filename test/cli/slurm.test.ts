@@ -1,13 +1,23 @@
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { stringify } from "yaml";
 import { checkResults, readJournal } from "../faults/checks.js";
 import { KnownJob } from "../faults/knownjob.js";
+import { projectRoot } from "../lab/project.js";
 import { checkCluster, shareSlurm, writeClusterInventory } from "./slurmlab.js";
 import { runMuster } from "./startmuster.js";
 
 const cluster = await shareSlurm(t, 2);
 const { skip, shop, slurm } = cluster;
+
+const JOB = {
+  name: "echo",
+  kind: "matrix",
+  matrix: { n: [0, 12] },
+  command: ["sh", "-c", "echo {n} > r.txt"],
+  outputs: ["r.txt"],
+};
 
 t.test("the sieve runs on pilots, which leave nothing behind", { skip }, async (t) => {
   const inventory = writeClusterInventory(cluster, { cpus: 4, pilots: 2 });
@@ -103,5 +113,27 @@ t.test("a cluster for overflow is left alone while the rigs are quick enough", {
     readJournal(job.run).filter(({ e }) => e === "pilot"),
     [],
   );
+  await checkCluster(t, cluster);
+});
+
+t.test("muster runs on the login node itself", { skip }, async (t) => {
+  const { root } = slurm.login;
+  for (const path of ["package.json", "dist/bundle", "dist/templates/agent.z", "schemas", "templates"])
+    cpSync(join(projectRoot(), path), join(root, "opt/muster", path), { recursive: true });
+  const inventory = {
+    engine: "slurm",
+    connection: "local",
+    cpus: 4,
+    time: "10m",
+    pilots: 2,
+    python: "/usr/bin/python3",
+  };
+  writeFileSync(join(root, "home/rig/inventory.yaml"), stringify({ nodes: { hpc: inventory } }));
+  writeFileSync(join(root, "home/rig/job.yaml"), stringify(JOB));
+  const main = "/opt/muster/dist/bundle/cli/main.js";
+  const ran = await slurm.run([process.execPath, main, "run", "job.yaml", "--json"]);
+  t.equal(ran.code, 0, ran.stderr);
+  t.match(JSON.parse(ran.stdout), { state: "complete", chunks: { done: 12 } });
+  rmSync(join(root, "home/rig/runs"), { recursive: true });
   await checkCluster(t, cluster);
 });
