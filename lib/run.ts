@@ -1,7 +1,5 @@
 import { resolve } from "node:path";
 import { addListener } from "../executor/run/addlistener.js";
-import { findNodeRefusal } from "../executor/schedule/slots/nodeslots.js";
-import { matchesAnyPattern } from "../fleet/inventory.js";
 import { formatLockWait } from "../launch/admissioncheck.js";
 import { launchJob } from "../launch/launchjob.js";
 import { type LaunchSettings, type LoadedJob, loadForLaunch } from "../launch/loadforlaunch.js";
@@ -11,6 +9,7 @@ import { createObjectSource } from "../schemas/objectsource.js";
 import { readSource } from "../schemas/parsesource.js";
 import { explainSystemError } from "../schemas/systemerror.js";
 import type { JobFile } from "../schemas/types.js";
+import { limitNodes } from "./limitnodes.js";
 import { observeProgress } from "./progressevent.js";
 import { type FinishedRun, Run } from "./runhandle.js";
 import { checkRunSettings, type RunSettings } from "./runsettings.js";
@@ -23,11 +22,8 @@ import { checkRunSettings, type RunSettings } from "./runsettings.js";
 export async function run<Output = unknown>(job: JobFile | string, settings: RunSettings = {}): Promise<Run<Output>> {
   try {
     checkRunSettings(settings);
-    const loaded = limitNodes(
-      await loadForLaunch(() => createSource(job, settings), resolveSettings(settings)),
-      settings,
-    );
-    return await start<Output>(loaded, settings);
+    const loaded = await loadForLaunch(() => createSource(job, settings), resolveSettings(settings));
+    return await start<Output>(limitNodes(loaded, settings.maxNodes), settings);
   } catch (error) {
     throw explainSystemError(error);
   }
@@ -83,12 +79,4 @@ function resolveSettings({ inventory, nodes, set, results, overwrite, out, fresh
     out: out === undefined ? undefined : resolve(out),
     fresh: fresh === true,
   };
-}
-
-function limitNodes(loaded: LoadedJob, { maxNodes }: RunSettings): LoadedJob {
-  if (maxNodes === undefined) return loaded;
-  const { nodes, job } = loaded;
-  const able = nodes.filter((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined);
-  // Without any, the error says why none of them may run it.
-  return able.length === 0 ? loaded : { ...loaded, nodes: able.slice(0, maxNodes) };
 }

@@ -115,10 +115,11 @@ t.test("a run goes on while the controller of Slurm is down", { skip }, async (t
 });
 
 t.test("a node that goes down takes its chunks with it, and they run elsewhere", { skip }, async (t) => {
-  const job = makeJob("down", { chunks: 40, seconds: 0.5 });
+  const job = makeJob("down", { chunks: 40, gate: true });
   const run = job.start(["-i", inventory]);
   await untilWorking(job);
   await slurm.down(slurm.compute[0]!);
+  job.openGate(slurm.compute);
   const ran = await run.ended;
   t.equal(ran.code, 0, ran.err);
   await checkEnd(t, job, 8);

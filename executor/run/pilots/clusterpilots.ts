@@ -6,7 +6,7 @@ import { failpoint } from "../failpoint.js";
 import type { OpenPilot } from "../record/openpilots.js";
 import { monotonicSeconds } from "../timer.js";
 import { pauseAfterFailures, pauseBeforeLook } from "./decidepilots.js";
-import { drawToken, formatJobName, isOverdue, type Pilot, parseJobName } from "./pilot.js";
+import { createPilot, drawToken, formatJobName, isOverdue, type Pilot, parseJobName } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
 
 /** So many pilots in a row that end before they could work mean that none will. */
@@ -15,6 +15,8 @@ const MAX_FAILURES = 5;
 const LIMIT_PAUSE_SECONDS = 60;
 /** How long a pilot may be ending before its chunks go to others. */
 const ENDING_SECONDS = 45;
+/** A cluster that has never answered for so long is not waited for. */
+const FIRST_ANSWER_SECONDS = 600;
 /** A submission whose reply was lost may take so long to be seen. */
 const UNSEEN_SECONDS = 120;
 
@@ -39,6 +41,9 @@ export class ClusterPilots {
   private pausedUntil = 0;
   private failures = 0;
   private isUnanswered = false;
+  /** Since when the cluster was asked for its first answer, in monotonic seconds; undefined = it has not been asked. */
+  private firstAskedAt: number | undefined;
+  private hasAnswered = false;
   private isLimitNoticed = false;
 
   constructor(
@@ -114,6 +119,7 @@ export class ClusterPilots {
       return false;
     }
     this.isUnanswered = false;
+    this.hasAnswered = true;
     await this.findUnknown(states);
     for (const pilot of [...this.pilots.values()]) await this.update(pilot, states.get(pilot.id ?? ""), askedAt);
     await this.cancelReleased(states);
@@ -143,9 +149,11 @@ export class ClusterPilots {
   private async submitOne(pilot: Pilot): Promise<MusterError | undefined> {
     const runId = this.runIds.at(-1)!;
     pilot.submittedAt = monotonicSeconds();
+    this.firstAskedAt ??= pilot.submittedAt;
     try {
       pilot.id = await this.engine.submit({ jobName: formatJobName(runId, pilot.token), run: runId });
       failpoint("pilot-submitted");
+      this.hasAnswered = true;
       pilot.state = "pending";
       await this.records.recordId(this.cluster.name, pilot);
       failpoint("pilot-recorded");
@@ -193,6 +201,11 @@ export class ClusterPilots {
     for (const pilot of this.pilots.values())
       if (isOverdue(pilot, this.cluster, Date.now()))
         this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
+    const isHopeless =
+      !this.hasAnswered && monotonicSeconds() >= (this.firstAskedAt ?? Infinity) + FIRST_ANSWER_SECONDS;
+    if (!isHopeless) return;
+    for (const pilot of this.pilots.values()) if (pilot.id === undefined) this.setAside(pilot);
+    this.fail(error);
   }
 
   /**
@@ -272,22 +285,6 @@ export class ClusterPilots {
   private notice(message: string): void {
     this.emit({ type: "notice", message: `${this.cluster.name}: ${message}` });
   }
-}
-
-function createPilot(token: string): Pilot {
-  return {
-    token,
-    id: undefined,
-    state: "submitting",
-    reason: undefined,
-    submittedAt: monotonicSeconds(),
-    beganAtMs: undefined,
-    isEarlier: false,
-    idleSince: undefined,
-    endingSince: undefined,
-    isSilent: false,
-    isReleased: false,
-  };
 }
 
 /** Returns the name of the node that a pilot is in its run. */

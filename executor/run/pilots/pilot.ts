@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "../../../fleet/slurm/cluster.js";
+import { monotonicSeconds } from "../timer.js";
 
 /** What is known of an allocation that a run has asked for. */
 export interface Pilot {
@@ -29,6 +30,23 @@ export interface Pilot {
 
 /** How long after its time limit a pilot is over for certain, although Slurm could not be asked. */
 const OVERDUE_SECONDS = 5 * 60;
+
+/** Returns a pilot that is about to be submitted. */
+export function createPilot(token: string): Pilot {
+  return {
+    token,
+    id: undefined,
+    state: "submitting",
+    reason: undefined,
+    submittedAt: monotonicSeconds(),
+    beganAtMs: undefined,
+    isEarlier: false,
+    idleSince: undefined,
+    endingSince: undefined,
+    isSilent: false,
+    isReleased: false,
+  };
+}
 
 /** Returns the name of a pilot's job at the cluster. */
 export function formatJobName(runId: string, token: string): string {

@@ -243,7 +243,7 @@ export class PilotWatch {
         return this.workerOf(used.cluster.name, event.pilot)?.end(event.pilot.isReleased ? "it was released" : ended);
       }
       case "notice":
-        return this.observer.notice(event.message);
+        return this.isStopped ? undefined : this.observer.notice(event.message);
       case "unusable":
         this.onUnusable(used.cluster.name, event.error);
         return this.updateExpectation(false);

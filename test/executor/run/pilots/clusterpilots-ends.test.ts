@@ -1,0 +1,112 @@
+import t from "tap";
+import { formatJobName } from "../../../../executor/run/pilots/pilot.js";
+import { MusterError } from "../../../../schemas/errors.js";
+import { createPilots } from "./createpilots.js";
+
+const UNREACHABLE = new MusterError("UNREACHABLE", "squeue: Unable to contact slurm controller");
+
+t.test("pilots that end before they could work pause submissions, and make the cluster unusable", async (t) => {
+  const { engine, pilots, take, pass } = createPilots(t);
+  const pauses: number[] = [];
+  for (let failure = 1; failure <= 5; failure++) {
+    await pilots.submit(1);
+    const [id] = engine.jobs.keys();
+    engine.jobs.delete(id!);
+    engine.reasons.set(id!, "setup failed there: false");
+    await pass(1);
+    if (failure === 1)
+      t.match(take("notice"), [
+        {},
+        { message: "hpc: pilot 101 ended before it could work: setup failed there: false" },
+      ]);
+    if (failure === 5) break;
+    let pause = 0;
+    for (; !pilots.canSubmit; pause += 10) await pass(10);
+    pauses.push(pause);
+  }
+  t.strictSame(pauses, [30, 60, 120, 240]);
+  t.match(take("unusable"), [
+    { error: { code: "SLURM", message: /5 pilots in a row ended before they could work: setup failed there: false/ } },
+  ]);
+  t.notOk(pilots.canSubmit);
+});
+
+t.test("a pilot that works ends a series of failures", async (t) => {
+  const { engine, pilots, take, pass } = createPilots(t);
+  for (let round = 0; round < 12; round++) {
+    await pilots.submit(1);
+    const [id] = engine.jobs.keys();
+    engine.set(id!, { state: "running" });
+    await pass(2);
+    if (round % 4 === 3) pilots.markWorking([...pilots.pilots.values()][0]!);
+    engine.jobs.delete(id!);
+    await pass(600);
+  }
+  t.equal(take("unusable").length, 0);
+});
+
+t.test("released pilots are no failures, do not join, and are cancelled until they end", async (t) => {
+  const { engine, pilots, take, pass, states } = createPilots(t);
+  await pilots.submit(2);
+  engine.cancelError = UNREACHABLE;
+  await t.rejects(pilots.cancel([...pilots.pilots.values()].slice(0, 1)), { code: "UNREACHABLE" });
+  t.equal(pilots.unstarted, 1);
+  engine.set("101", { state: "running" });
+  await pass(5);
+  t.equal(take("started").length, 0);
+  t.ok(engine.cancelled.length > 1);
+  t.ok(engine.cancelled.every((ids) => ids.join() === "101"));
+  engine.cancelError = undefined;
+  await pass(62);
+  t.strictSame(states(), [["102", "pending"]]);
+  t.match(take("over"), [{ pilot: { id: "101", isReleased: true } }]);
+  t.ok(pilots.canSubmit);
+});
+
+t.test("pilots of an earlier session", async (t) => {
+  const { clock, engine, pilots, take, pass, states } = createPilots(t);
+  const beganAtMs = Date.now();
+  clock.advance(600);
+  const adopt = (token: string, rest: object) => pilots.adopt({ cluster: "hpc", inventory: "/i.yaml", token, ...rest });
+  const add = (id: string, token: string, state: "pending" | "running" | "ending") =>
+    engine.jobs.set(id, { jobName: formatJobName("r1", token), state });
+  adopt("runs", { id: "1", beganAtMs });
+  adopt("waits", { id: "2" });
+  adopt("over", { id: "3", beganAtMs });
+  for (let number = 0; number < 5; number++) adopt(`gone${number}`, { id: `9${number}` });
+  adopt("unanswered", {});
+  adopt("nowhere", {});
+  add("1", "runs", "running");
+  add("2", "waits", "pending");
+  add("4", "unanswered", "running");
+  add("5", "unrecorded", "running");
+  engine.jobs.set("6", { jobName: formatJobName("other", "x"), state: "running" });
+  await pilots.look();
+  t.strictSame(states(), [
+    ["1", "starting"],
+    ["2", "pending"],
+    ["4", "starting"],
+    [undefined, "submitting"],
+    ["5", "starting"],
+  ]);
+  t.equal(pilots.pilots.get("runs")!.beganAtMs, beganAtMs, "its time limit counts from then");
+  t.ok(pilots.canSubmit, "those that are over may have run in the meantime");
+  await pass(200);
+  t.notOk(states().some(([id]) => id === undefined));
+  t.equal(take("unusable").length, 0);
+});
+
+t.test("pilots of the run's former ids are cancelled", async (t) => {
+  const { clock, engine, pilots, take, states } = createPilots(t, ["r1", "r2"]);
+  pilots.adopt({ cluster: "hpc", inventory: "/i.yaml", token: "a", id: "1", beganAtMs: Date.now() });
+  engine.jobs.set("1", { jobName: formatJobName("r1", "a"), state: "running" });
+  engine.jobs.set("2", { jobName: formatJobName("r1", "b"), state: "pending" });
+  engine.jobs.set("3", { jobName: formatJobName("r2", "c"), state: "running" });
+  await pilots.look();
+  t.match(take("started"), [{ pilot: { id: "3" } }]);
+  t.strictSame(engine.cancelled, [["1", "2"]]);
+  clock.advance(1);
+  await pilots.look();
+  t.strictSame(states(), [["3", "starting"]]);
+  t.ok(pilots.canSubmit, "they are no failures");
+});
