@@ -19,7 +19,7 @@ import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
-import { findRecordedInventory } from "./recordedinventory.js";
+import { findRecordedCluster, findRecordedInventory } from "./recordedinventory.js";
 
 /** The options of `muster cancel`. */
 export interface CancelCommandOptions extends CommonOptions {
@@ -45,8 +45,7 @@ export async function cancel(
   };
   const cancelOptions: CancelOptions = {
     findNodes: (inventory, names) => findRecordedNodes(inventory, names, options),
-    findCluster: (inventory, name) =>
-      findRecordedInventory(inventory, options.inventory).clusters.find((one) => one.name === name),
+    findCluster: (inventory, name) => findRecordedCluster(inventory, options.inventory, name),
     findInventory: (inventory) => findRecordedInventory(inventory, options.inventory),
     onEvent: (event) => print(describeCancelEvent(event)),
   };

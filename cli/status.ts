@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { type AnyRunStatus, listRunStatuses } from "../executor/pipeline/anyrunstatus.js";
+import { type AnyRunStatus, listJobRuns, listRunStatuses } from "../executor/pipeline/anyrunstatus.js";
 import { endLeftPilots } from "../executor/run/pilots/endleftpilots.js";
 import { isLeftPilot } from "../executor/run/pilots/leftpilot.js";
 import { findRuns } from "../executor/run/record/runstatus.js";
@@ -11,7 +11,7 @@ import type { Writers } from "../report/writers.js";
 import { MusterError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import type { CommonOptions } from "./options.js";
-import { findRecordedInventory } from "./recordedinventory.js";
+import { findRecordedCluster } from "./recordedinventory.js";
 
 /**
  * `muster status [DIR]`: shows the status of one run, or of all runs in a folder or in its `runs`. It reads only the run directories, unless
@@ -44,13 +44,14 @@ async function endPilotsOf(
   if (!leftovers.some(isLeftPilot)) return false;
   const dialer = new Dialer();
   try {
-    const ends = await endLeftPilots(path, (inventory, name) => {
-      const cluster = findRecordedInventory(inventory, options.inventory).clusters.find((one) => one.name === name);
+    const find = (inventory: string, name: string) => {
+      const cluster = findRecordedCluster(inventory, options.inventory, name);
       return cluster && dialer.engineOf(cluster);
-    });
-    for (const { cluster, ids } of ends)
-      if (ids.length > 0 && !options.quiet)
-        writers.err(`${cluster}: cancelled ${ids.join(", ")}, which the run had left`);
+    };
+    for (const run of listJobRuns(path))
+      for (const { cluster, ids } of await endLeftPilots(run, find))
+        if (ids.length > 0 && !options.quiet)
+          writers.err(`${cluster}: cancelled ${ids.join(", ")}, which the run had left`);
     return true;
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;

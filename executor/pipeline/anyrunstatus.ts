@@ -1,10 +1,10 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isFileLocked } from "../../fleet/filelock.js";
 import { MusterError } from "../../schemas/errors.js";
 import { describeSystemError } from "../../schemas/systemerror.js";
 import { readEntries } from "../run/record/journal.js";
-import { createEmptyStatus, type RunStatus, readRunStatus } from "../run/record/runstatus.js";
+import { createEmptyStatus, isRunDirectory, type RunStatus, readRunStatus } from "../run/record/runstatus.js";
 import { rejectSpecialFiles } from "../run/record/specialfiles.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
@@ -124,4 +124,15 @@ function collectLeftovers(steps: StepStatus[]): Pick<RunStatus, "leftovers"> {
 
 function countSteps(steps: StepStatus[], holds: (state: StepState) => boolean): number {
   return steps.filter(({ state }) => holds(state)).length;
+}
+
+/** Returns the run directories of the jobs of a run: its own, or those of the steps of a pipeline and of their repetitions. */
+export function listJobRuns(path: string): string[] {
+  if (!isPipelineRun(path)) return [path];
+  const listFolders = (folder: string) =>
+    readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(folder, name));
+  const steps = listFolders(path);
+  return [...steps, ...steps.flatMap(listFolders)].filter(isRunDirectory);
 }

@@ -28,7 +28,7 @@ export function formatSbatchWords(request: AllocationRequest, jobName: string): 
 
 /** Slurm's unit of time limits is the minute. */
 function formatMinutes(seconds: number): string {
-  return `${Math.max(1, Math.floor(seconds / 60))}`;
+  return `${Math.ceil(seconds / 60)}`;
 }
 
 /** Parses what `sbatch --parsable` printed: `JOBID` or `JOBID;CLUSTER`, on the last line that is one. undefined = there is none. */

@@ -21,7 +21,8 @@ REASON = "its allocation ends"
 EARLY_SECONDS = 90.0  # Slurm looks at time limits once a minute, so its warning may come that much before it is due
 LAST_SECONDS = 15.0  # before the end of the warning: for the folder to be removed
 KILL_MARGIN_SECONDS = 3.0  # before SIGKILL
-UNATTACHED_SECONDS = 3.0  # for a coordinator to attach again, where there is something for it to collect
+UNATTACHED_SECONDS = 3.0  # for a coordinator to attach again, where there is something for it to collect,
+WARNED_UNATTACHED_SECONDS = 30.0  # and where the batch system has given a warning
 HOLD_SECONDS = 0.5  # scancel sends SIGTERM to all processes of an allocation, one after another
 
 
@@ -34,6 +35,7 @@ class Allocation:
         self.warned_from = now() + limit_seconds - warning_seconds - EARLY_SECONDS
         self.is_warned, self.warned_at = False, 0.0
         self.ends_at = inf
+        self.unattached_seconds = UNATTACHED_SECONDS
         self.held: list[tuple[float, Attempt]] = []
         signal.signal(signal.SIGTERM, self.receive_signal)  # before there is a folder that would stay
 
@@ -60,10 +62,11 @@ class Allocation:
         if self.ends_at == inf:
             has_time = time_now >= self.warned_from
             left = self.warning_seconds - LAST_SECONDS if has_time else self.kill_seconds - KILL_MARGIN_SECONDS
+            self.unattached_seconds = WARNED_UNATTACHED_SECONDS if has_time else UNATTACHED_SECONDS
             self.ends_at = time_now + max(left, 1.0)
             self.end_attempts()
         if not self.server.attached:
-            self.ends_at = min(self.ends_at, max(self.server.last_received, self.warned_at) + UNATTACHED_SECONDS)
+            self.ends_at = min(self.ends_at, max(self.server.last_received, self.warned_at) + self.unattached_seconds)
         is_collected = not self.slots.active and not self.held and not self.outbox.attempts
         if is_collected or time_now >= self.ends_at:
             self.server.flush()

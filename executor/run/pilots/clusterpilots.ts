@@ -78,22 +78,23 @@ export class ClusterPilots {
   /** Notes that the agent of a pilot has been attached: it can work. */
   markWorking(pilot: Pilot): void {
     pilot.state = "working";
+    if (this.failures >= MAX_FAILURES) this.problem = undefined;
     this.failures = 0;
   }
 
-  /** Submits so many pilots, one after another. */
-  async submit(count: number): Promise<void> {
+  /** Submits so many pilots, one after another, until `stop` fires. */
+  async submit(count: number, stop?: AbortSignal): Promise<void> {
     const pilots = Array.from({ length: count }, () => createPilot(drawToken()));
     await this.records.recordSubmissions(this.cluster.name, pilots);
     failpoint("pilot-journaled");
     for (const pilot of pilots) this.pilots.set(pilot.token, pilot);
     const ids: string[] = [];
-    for (const [index, pilot] of pilots.entries()) {
-      const error = await this.submitOne(pilot);
+    let isGoingOn = true;
+    for (const pilot of pilots) {
+      isGoingOn &&= stop?.aborted !== true;
+      if (isGoingOn) isGoingOn = (await this.submitOne(pilot)) === undefined;
+      else this.forget(pilot, "it was not submitted");
       if (pilot.id !== undefined) ids.push(pilot.id);
-      if (error === undefined) continue;
-      for (const rest of pilots.slice(index + 1)) this.forget(rest, "it was not submitted");
-      break;
     }
     if (ids.length > 0) this.notice(`${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} submitted`);
     this.lookSoon();

@@ -14,14 +14,13 @@ import { monotonicSeconds } from "../timer.js";
 import { ClusterPilots, nodeNameOf, type PilotEvent } from "./clusterpilots.js";
 import { countMissingPilots } from "./decidepilots.js";
 import { endOpenPilots } from "./endopenpilots.js";
+import { findIdlePilots } from "./idlepilots.js";
 import type { Pilot } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
-import { areStuck, isFresh, usableSeconds } from "./stuckpilots.js";
+import { areStuck, usableSeconds } from "./stuckpilots.js";
 import type { UsedCluster } from "./usedcluster.js";
 
 const STEP_MS = 250;
-/** A pilot without work is released after this time: others wait for what it holds. */
-const IDLE_SECONDS = 60;
 /** How long the pilots of an earlier session are waited for before others get what these may hold. */
 const RESUME_SECONDS = 90;
 
@@ -30,7 +29,7 @@ export class PilotWatch {
   private readonly clusters: readonly { used: UsedCluster; pilots: ClusterPilots }[];
   private timer: NodeJS.Timeout | undefined;
   private stepping: Promise<void> | undefined;
-  private isStopped = false;
+  private readonly stopping = new AbortController();
   private isExpecting = true;
   /** Pilots of earlier sessions on clusters that this one does not use. */
   private unused: readonly OpenPilot[] = [];
@@ -62,14 +61,15 @@ export class PilotWatch {
     const until = monotonicSeconds() + RESUME_SECONDS;
     // Nothing is submitted meanwhile: what one of two looks at once does not have yet, the other would take for over.
     await Promise.all(resumed.map(({ pilots }) => this.endBroken(() => pilots.look())));
-    if (this.isStopped) return;
+    if (this.stopping.signal.aborted) return;
     this.timer = setInterval(() => this.step(), STEP_MS);
-    while (!this.isStopped && monotonicSeconds() < until && !this.areResumed(resumed)) await sleep(STEP_MS);
+    while (!this.stopping.signal.aborted && monotonicSeconds() < until && !this.areResumed(resumed))
+      await sleep(STEP_MS);
   }
 
   /** Stops to look at clusters, and submits nothing more. Pilots stay as they are. */
   async stop(): Promise<void> {
-    this.isStopped = true;
+    this.stopping.abort();
     clearInterval(this.timer);
     await this.stepping;
   }
@@ -135,7 +135,7 @@ export class PilotWatch {
   }
 
   private step(): void {
-    if (this.stepping !== undefined || this.isStopped) return;
+    if (this.stepping !== undefined || this.stopping.signal.aborted) return;
     this.stepping = this.endBroken(() => this.act()).finally(() => {
       this.stepping = undefined;
     });
@@ -146,20 +146,24 @@ export class PilotWatch {
     const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
     const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
     for (const { used, pilots } of this.clusters) {
-      if (this.isStopped) return;
+      if (this.stopping.signal.aborted) return;
       this.noteWorkers(used, pilots, busy);
       await this.releaseIdle(used, pilots, demand);
-      if (pilots.canSubmit && !this.isStopped) {
+      if (pilots.canSubmit && !this.stopping.signal.aborted) {
         const missing = this.countMissing(used, pilots, demand);
-        if (missing > 0) await pilots.submit(missing);
+        if (missing > 0) await pilots.submit(missing, this.stopping.signal);
       }
-      if (!this.isStopped) await pilots.lookIfDue();
+      if (!this.stopping.signal.aborted) await pilots.lookIfDue();
     }
     this.updateExpectation(demand.waitingChunks > 0);
   }
 
   private countMissing({ cluster, chunksPerPilot }: UsedCluster, pilots: ClusterPilots, demand: SlotDemand): number {
-    const { waitingChunks, waitingSeconds, remainingSeconds } = demand;
+    const { waitingSeconds, remainingSeconds } = demand;
+    // What waits is for the pilots of other clusters, too, that have not started yet.
+    const elsewhere = this.clusters.filter((one) => one.pilots !== pilots);
+    const promised = elsewhere.reduce((sum, one) => sum + one.pilots.unstarted * one.used.chunksPerPilot, 0);
+    const waitingChunks = Math.max(0, demand.waitingChunks - promised);
     const after = cluster.overflowAfterSeconds;
     return countMissingPilots({
       limit: cluster.pilots,
@@ -207,14 +211,7 @@ export class PilotWatch {
     pilots: ClusterPilots,
     { waitingChunks }: SlotDemand,
   ): Promise<void> {
-    const now = monotonicSeconds();
-    const idle = [...pilots.pilots.values()].filter((pilot) => {
-      const { state, isReleased, idleSince, submittedAt } = pilot;
-      if (isReleased) return false;
-      const isUseless = waitingChunks === 0 || (state === "working" && !isFresh(pilot, cluster));
-      const since = !isUseless ? undefined : state === "working" ? idleSince : submittedAt;
-      return since !== undefined && now - since >= IDLE_SECONDS;
-    });
+    const idle = findIdlePilots([...pilots.pilots.values()], cluster, waitingChunks, monotonicSeconds());
     if (idle.length === 0) return;
     const names = idle.map(({ id }) => id ?? "?").join(", ");
     this.observer.notice(
@@ -243,7 +240,7 @@ export class PilotWatch {
         return this.workerOf(used.cluster.name, event.pilot)?.end(event.pilot.isReleased ? "it was released" : ended);
       }
       case "notice":
-        return this.isStopped ? undefined : this.observer.notice(event.message);
+        return this.stopping.signal.aborted ? undefined : this.observer.notice(event.message);
       case "unusable":
         this.onUnusable(used.cluster.name, event.error);
         return this.updateExpectation(false);

@@ -1,5 +1,4 @@
 import { type Cluster, warningSeconds } from "../../../fleet/slurm/cluster.js";
-import type { Pilot } from "./pilot.js";
 
 /** Slurm's warning before a time limit may come this much earlier than it was asked for, or a tenth of a short limit. */
 const EARLY_WARNING_SECONDS = 60;
@@ -31,9 +30,4 @@ export function areStuck(working: readonly WorkingPilot[], cluster: Cluster, now
     working.every(({ idleSince }) => idleSince !== undefined && now - idleSince > limit) &&
     working.some(({ idleSince, deadline }) => deadline - idleSince! >= usable / 2)
   );
-}
-
-/** Whether a pilot has most of its time left, so that what does not fit it would fit no other. */
-export function isFresh({ beganAtMs = Date.now() }: Pick<Pilot, "beganAtMs">, { request }: Cluster): boolean {
-  return Date.now() - beganAtMs < (request.timeSeconds * 1000) / 2;
 }

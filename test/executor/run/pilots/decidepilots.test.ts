@@ -60,5 +60,5 @@ t.test("there are never more than the limit, nor more than there is work for", a
 
 t.test("pauses", async (t) => {
   t.strictSame([0, 1, 2, 3, 4, 5, 6, 50].map(pauseAfterFailures), [0, 30, 60, 120, 240, 480, 600, 600]);
-  t.strictSame([0, 1, 2, 3, 4, 50].map(pauseBeforeLook), [1, 2, 4, 8, 30, 30]);
+  t.strictSame([0, 1, 2, 3, 4, 5, 6, 50].map(pauseBeforeLook), [0.5, 0.5, 1, 2, 4, 8, 30, 30]);
 });
