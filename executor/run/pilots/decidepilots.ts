@@ -16,14 +16,18 @@ export interface PilotDemand {
   waitingChunks: number;
   /** How long one slot would need for all that waits; undefined = unknown. */
   waitingSeconds: number | undefined;
+  /** For how long some chunk has waited. */
+  hasWaitedSeconds: number;
   /** Use the cluster only where the other nodes would need longer than `afterSeconds`; undefined = always. */
   overflow: { afterSeconds: number; remainingSeconds: number } | undefined;
 }
 
 /** Returns how many pilots to submit now: never more than there is work for. */
 export function countMissingPilots(demand: PilotDemand): number {
-  const { limit, open, unstarted, slotsPerPilot, waitingChunks, waitingSeconds = Infinity, overflow } = demand;
+  const { limit, open, unstarted, slotsPerPilot, waitingChunks, hasWaitedSeconds, overflow } = demand;
   if (overflow !== undefined && overflow.remainingSeconds <= overflow.afterSeconds) return 0;
+  // What still waits after so long takes longer than was expected of it.
+  const waitingSeconds = hasWaitedSeconds > 2 * MIN_SLOT_SECONDS ? Infinity : (demand.waitingSeconds ?? Infinity);
   const slots = Math.min(waitingChunks, Math.ceil(waitingSeconds / MIN_SLOT_SECONDS));
   const useful = Math.ceil(slots / Math.max(1, slotsPerPilot)) - unstarted;
   return Math.max(0, Math.min(useful, limit - open, MAX_PER_ROUND));

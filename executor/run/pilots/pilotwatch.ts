@@ -31,6 +31,8 @@ export class PilotWatch {
   private stepping: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   private isExpecting = true;
+  /** Since when some chunk has waited, in monotonic seconds; undefined = none does. */
+  private waitingSince: number | undefined;
   /** Pilots of earlier sessions on clusters that this one does not use. */
   private unused: readonly OpenPilot[] = [];
   private readonly beganAt = monotonicSeconds();
@@ -145,6 +147,7 @@ export class PilotWatch {
     const busy = this.countAttempts();
     const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
     const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
+    this.waitingSince = demand.waitingChunks > 0 ? (this.waitingSince ?? monotonicSeconds()) : undefined;
     for (const { used, pilots } of this.clusters) {
       if (this.stopping.signal.aborted) return;
       this.noteWorkers(used, pilots, busy);
@@ -172,6 +175,7 @@ export class PilotWatch {
       slotsPerPilot: chunksPerPilot,
       waitingChunks,
       waitingSeconds,
+      hasWaitedSeconds: monotonicSeconds() - (this.waitingSince ?? Infinity),
       overflow:
         after === undefined
           ? undefined

@@ -13,6 +13,7 @@ const usual: PilotDemand = {
   unstarted: 0,
   slotsPerPilot: 1,
   waitingChunks: 100,
+  hasWaitedSeconds: 1,
   waitingSeconds: undefined,
   overflow: undefined,
 };
@@ -30,6 +31,7 @@ t.test("how many pilots to submit", async (t) => {
     ["the limit has been lowered", { limit: 1, open: 3 }, 0],
     ["short work needs few slots", { waitingSeconds: 30 }, 2],
     ["work of an instant needs one", { waitingSeconds: 0.5 }, 1],
+    ["short work that has waited for long is not short", { waitingSeconds: 0.5, hasWaitedSeconds: 41 }, 4],
     ["long work", { waitingSeconds: 1e6 }, 4],
     ["machines are fast enough", { overflow: { afterSeconds: 1800, remainingSeconds: 1800 } }, 0],
     ["machines are too slow", { overflow: { afterSeconds: 1800, remainingSeconds: 1801 } }, 4],
@@ -46,6 +48,7 @@ t.test("there are never more than the limit, nor more than there is work for", a
     unstarted: number,
     slotsPerPilot: fc.integer({ min: 1, max: 8 }),
     waitingChunks: number,
+    hasWaitedSeconds: number,
     waitingSeconds: fc.option(fc.double({ min: 0, max: 1e4, noNaN: true }), { nil: undefined }),
   });
   fc.assert(
