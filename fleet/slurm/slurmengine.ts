@@ -101,7 +101,7 @@ export class SlurmEngine implements Engine {
       const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
       const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
       if (state === "FAILED") return explainExit(this.cluster, code) ?? `its batch script exited ${code}`;
-      return state === "COMPLETED" || state === "" ? undefined : state.toLowerCase().replaceAll("_", " ");
+      return ["COMPLETED", "COMPLETING", ""].includes(state) ? undefined : state.toLowerCase().replaceAll("_", " ");
     } catch (error) {
       if (error instanceof MusterError) return undefined;
       throw error;

@@ -259,6 +259,7 @@ export class ClusterPilots {
   /** Whether a pilot that is being ended may still hand over results and states: its agent is told some time before. */
   private mayStillReport(pilot: Pilot): boolean {
     const now = monotonicSeconds();
+    if (pilot.state !== "working") return false;
     if (pilot.endingSince === undefined) this.lookSoon();
     pilot.endingSince ??= now;
     return now < pilot.endingSince + ENDING_SECONDS;
