@@ -1,12 +1,10 @@
 import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { readFailedChunks } from "../executor/run/record/chunkrecord.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
 import { replayRun } from "../executor/run/record/replay.js";
-import { readRunStatus } from "../executor/run/record/runstatus.js";
 import type { Failure } from "../executor/schedule/events.js";
 import { formatFailureHead } from "../report/failuretext.js";
-import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -43,17 +41,8 @@ export function printFailedLogs(path: string, options: LogsOptions, writers: Wri
     const shown = lines.find((tail) => tail.length > 0) ?? [];
     writers.out([formatFailureHead(failure), ...shown.map((line) => `    ${line}`)].join("\n"));
   }
-  if (failures.length === 0 && !options.quiet) writers.err(explainNone(path));
+  if (failures.length === 0 && !options.quiet) writers.err("no chunk has failed");
   return 0;
-}
-
-/** Says that no chunk has failed, or that failures are not in the journal yet: they are written with the next chunk that is done. */
-function explainNone(path: string): string {
-  const { state, live } = readRunStatus(path, Date.now());
-  const failed = state === "running" ? (live?.chunks.failed ?? 0) : 0;
-  if (failed === 0) return "no chunk has failed";
-  const where = relative(process.cwd(), join(path, "logs"));
-  return `${pluralize(failed, "chunk")} failed, to be named here once another chunk is done; what was printed is in ${where}`;
 }
 
 /** Returns those failures that happened on nodes that `--node` selects. */
