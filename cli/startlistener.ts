@@ -2,20 +2,32 @@ import type { PipelineObserver } from "../executor/pipeline/stepcontext.js";
 import { addListener } from "../executor/run/addlistener.js";
 import type { RunObserver } from "../executor/run/runobserver.js";
 
+/** Between two looks for pilots in the queue of a cluster. */
+const LOOK_MS = 500;
+
 /** Is notified of the start of a run, of a job or of a pipeline. */
 export interface StartListener {
   /** The run holds the lock of its run directory `path`. */
   started(path: string): void;
-  /** A node is attached; of a pipeline: or a step began that needs no agent. It may be called again. */
+  /** A node is attached, or is waited for in the queue of a cluster; of a pipeline: or a step began that needs no agent. It may be called again. */
   attached(): void;
 }
 
 /** Returns an observer that notifies `observer`, and `listener` of the start of the run. */
 export function listenToRun(observer: RunObserver, listener: StartListener): RunObserver {
+  let timer: NodeJS.Timeout | undefined;
+  const attached = () => {
+    clearInterval(timer);
+    listener.attached();
+  };
   return addListener(observer, {
-    runStarted: (_, path) => listener.started(path),
+    runStarted: (view, path) => {
+      listener.started(path);
+      timer = setInterval(() => view.current.pilots?.some(({ id }) => id !== undefined) && attached(), LOOK_MS);
+      timer.unref();
+    },
     nodeChanged: ({ state }) => {
-      if (state === "live") listener.attached();
+      if (state === "live") attached();
     },
   });
 }

@@ -47,7 +47,9 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
         const loaded = loadInventory(file);
         const { readEnvRequirements } = await import("../playbooks/pythonenv/requirements.js");
         for (const env of Object.values(loaded.pythonEnvs)) readEnvRequirements(env);
-        return { file, ok: true, kind, detail: `inventory, ${pluralize(loaded.nodes.length, "node")}`, notes: [] };
+        const clusters = loaded.clusters.length === 0 ? "" : `, ${pluralize(loaded.clusters.length, "cluster")}`;
+        const detail = `inventory, ${pluralize(loaded.nodes.length, "node")}${clusters}`;
+        return { file, ok: true, kind, detail, notes: [] };
       }
       case "job":
       case "jobs-file": {

@@ -12,7 +12,7 @@ interface ListedNode {
   failedAttempts: number;
 }
 
-/** Returns a line for each cluster about its pilots that do not work yet: "hpc: 3 pilots wait (Priority 2, Resources 1), 2 start". */
+/** Returns a line for each cluster about its pilots that do not work yet: "hpc: 3 pilots wait (Priority: 2, Resources: 1), 2 start". */
 export function formatPilots(pilots: readonly LivePilot[] = []): string[] {
   const clusters = [...new Set(pilots.map(({ cluster }) => cluster))];
   return clusters.map((cluster) => {
@@ -36,12 +36,13 @@ function conjugate(verb: string, count: number): string {
   return verb === "are submitted" ? "is submitted" : `${verb}s`;
 }
 
-/** Formats reasons with their number, most first: "Priority 2, Resources 1"; "" where there are none. */
+/** Formats reasons with their number, most first: "Priority: 2, Resources: 1"; one alone without; "" where there are none. */
 export function formatReasons(reasons: readonly (string | undefined)[]): string {
   const counts = new Map<string, number>();
   for (const reason of reasons) if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const sorted = [...counts].sort(([, one], [, other]) => other - one);
-  return sorted.map(([reason, count]) => `${toOneLine(reason)} ${formatCount(count)}`).join(", ");
+  if (sorted.length === 1) return toOneLine(sorted[0]![0]);
+  return sorted.map(([reason, count]) => `${toOneLine(reason)}: ${formatCount(count)}`).join(", ");
 }
 
 /** Returns the nodes without pilots that have ended, where a cluster has many of these, and a line for each such cluster. */

@@ -8,8 +8,8 @@ import { type Cluster, warningSeconds } from "./cluster.js";
  */
 const MODULE_EXIT = 81;
 const PYTHON_EXIT = 82;
-/** Of the agent: an error of the file system, or EX_NOPERM (templates/muster_agent/attach.py). */
-const AGENT_EXITS = [1, 77];
+/** Of the agent: EX_CANTCREAT and EX_NOPERM (templates/muster_agent/attach.py). */
+const AGENT_EXITS = [73, 77];
 const FIRST_SETUP_EXIT = 100;
 const MAX_SETUP_EXIT = 199;
 
@@ -44,12 +44,14 @@ export function createBatchScript(cluster: Cluster, run: string, agent: NodeProg
 }
 
 /** Explains the exit code of a pilot's batch script; undefined = it is not one of them. */
-export function explainExit({ modules, setup, pilot }: Cluster, code: number): string | undefined {
+export function explainExit({ modules, setup, pilot }: Cluster, code: number, id: string): string | undefined {
   if (code === MODULE_EXIT) return `a module cannot be loaded there: ${modules.join(", ")}`;
   if (code === PYTHON_EXIT) return `there is no ${pilot.python} on the compute node`;
-  if (AGENT_EXITS.includes(code)) return `the agent could not use its folder ${pilot.workdir} there`;
+  if (AGENT_EXITS.includes(code))
+    return `the agent could not use its folder ${pilot.workdir.replaceAll("%j", id)} there`;
   const line = setup.findIndex((_, index) => setupExit(index) === code);
-  return line < 0 ? undefined : `setup failed there: ${setup[line]}`;
+  if (line >= 0) return `setup failed there: ${setup[line]}`;
+  return setup.length === 0 ? undefined : `a line of setup exited ${code} there`;
 }
 
 function setupExit(index: number): number {

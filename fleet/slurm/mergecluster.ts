@@ -110,7 +110,8 @@ export function mergeCluster(source: Source, folder: string, name: string): Clus
       gres,
       cpus,
       memory: parseValue(own.memory, parseSize),
-      timeSeconds: parseValue(own.time, parseDuration) ?? DEFAULT_TIME_SECONDS,
+      // Slurm counts in minutes.
+      timeSeconds: Math.ceil((parseValue(own.time, parseDuration) ?? DEFAULT_TIME_SECONDS) / 60) * 60,
       sbatch: own.sbatch ?? [],
     },
     pilots: own.pilots ?? 1,

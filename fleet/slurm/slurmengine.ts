@@ -100,7 +100,7 @@ export class SlurmEngine implements Engine {
       const shown = await this.run("scontrol", ["show", "job", "--oneliner", id]);
       const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
       const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
-      if (state === "FAILED") return explainExit(this.cluster, code) ?? `its batch script exited ${code}`;
+      if (state === "FAILED") return explainExit(this.cluster, code, id) ?? `its batch script exited ${code}`;
       return ["COMPLETED", "COMPLETING", ""].includes(state) ? undefined : state.toLowerCase().replaceAll("_", " ");
     } catch (error) {
       if (error instanceof MusterError) return undefined;

@@ -13,16 +13,46 @@ const LIMITED =
 /** Words of Slurm about limits of a single job, which this one will always exceed. */
 const NEVER_ALLOWED = /(QOS|Assoc)(Max|Min)\w+PerJob/;
 
+/** Reasons of squeue for a job that does not start until somebody changes the job, the partition or the user's rights. */
+const NEVER_STARTED = new Set([
+  "AccountNotAllowed",
+  "BadConstraints",
+  "InvalidAccount",
+  "InvalidQOS",
+  "PartitionConfig",
+  "PartitionNodeLimit",
+  "PartitionTimeLimit",
+  "QOSNotAllowed",
+]);
+
+/** Whether a job that waits for this reason will not start by itself. */
+export function isNeverStarted(reason: string | undefined): boolean {
+  return reason !== undefined && NEVER_STARTED.has(reason);
+}
+
+/** Creates the error for a pilot that Slurm has accepted and will not start. */
+export function createNeverStartsError(cluster: Cluster, id: string, reason: string): SlurmError {
+  return new SlurmError("refused", cluster, "squeue", `job ${id} cannot start: ${reason}`);
+}
+
 /** Which key of the inventory Slurm's words are about. */
-const KEYS: readonly [words: RegExp, key: ClusterKey][] = [
+const KEYS: readonly [words: RegExp, ...keys: ClusterKey[]][] = [
+  [/PartitionTimeLimit|time limit|DefaultTime|MaxTime/i, "time"],
+  [/PartitionConfig/, "gres", "cpus", "memory"],
   [/account/i, "account"], // "account or account/partition combination"
   [/partition/i, "partition"],
   [/gres|generic resource/i, "gres"],
-  [/time limit|DefaultTime|MaxTime/i, "time"],
   [/memory/i, "memory"],
   [/CPU count|cpus/i, "cpus"],
+  [/node configuration/i, "gres", "cpus", "memory"],
   [/unrecognized option|invalid option|qos|constraint|feature/i, "sbatch"],
 ];
+
+/** Returns the key that words of Slurm are about: of several, one that the inventory has. undefined = it is not known. */
+function findKey(words: string, { positions }: Cluster): ClusterKey | undefined {
+  const [, ...keys] = KEYS.find(([pattern]) => pattern.test(words)) ?? [];
+  return (keys as ClusterKey[]).find((key) => positions[key] !== undefined) ?? keys[0];
+}
 
 /** Why a command of Slurm failed. `limited`: it may succeed when others of the user's jobs have ended. */
 export type SlurmRefusal = "refused" | "limited";
@@ -35,7 +65,7 @@ export class SlurmError extends MusterError {
     command: string,
     words: string,
   ) {
-    const key = KEYS.find(([pattern]) => pattern.test(words))?.[1];
+    const key = findKey(words, cluster);
     const place = key === undefined ? undefined : cluster.positions[key];
     const where = describePlace(place);
     const next =

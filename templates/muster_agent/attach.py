@@ -18,7 +18,7 @@ from .errors import describe_error
 from .following.follow import follow
 from .gpu.samples import print_samples
 
-EX_USAGE, EX_NOPERM = 64, 77  # exit codes of sysexits.h
+EX_USAGE, EX_CANTCREAT, EX_NOPERM = 64, 73, 77  # exit codes of sysexits.h
 SOCKET = "agent.sock"
 JOIN_SECONDS = 25.0  # less than what the coordinator waits for a reply (executor/run/node/handshake.ts)
 JOIN_CHECK_SECONDS = 0.05  # another machine may make the folder: nothing tells of that
@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
         return EX_NOPERM
     except OSError as error:
         sys.stderr.write(describe_error(error, "muster agent") + "\n")
-        return 1
+        return EX_CANTCREAT if words[0] == "serve" else 1  # 1 is what a line of `setup` may exit with
     return 0
 
 

@@ -57,7 +57,7 @@ t.test("commands for machines leave clusters out, and say so where nothing else 
       {
         exit: 64,
         message: "hpc is a Slurm cluster, and this command is for machines",
-        next: "muster run uses clusters; name machines here",
+        next: "clusters are for muster run, nodes and doctor; name machines here",
       },
     );
 });

@@ -12,7 +12,7 @@ t.test("a row for each partition, with what Slurm says below it", async (t) => {
   t.same(formatClustersTable(clusterLooks).split("\n"), [
     "cluster  partition   gpus free  cpus free  limit    nodes",
     "hpc      gpu         3 of 12    16 of 96   1 d 0 h  2 idle, 1 down*",
-    "    Slurm 22.05.8, your jobs in its queue: 1 running, 1 waiting (Priority 1)",
+    "    Slurm 22.05.8, your jobs in its queue: 1 running, 1 waiting (Priority)",
     "zeus     not usable",
     '    there is no partition "nosuch"; there is gpu',
     "far      not usable",

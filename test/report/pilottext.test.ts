@@ -18,7 +18,10 @@ const pilots: LivePilot[] = [
 const ended = (id: number) => createLiveNode(`hpc/${id}`, { state: "ended", reason: "its allocation is over" });
 
 t.test("a line for each cluster with pilots that do not work yet", async (t) => {
-  t.same(formatPilots(pilots), ["hpc: 3 pilots wait (Priority 2, Resources 1), 2 start", "far: 1 pilot is submitted"]);
+  t.same(formatPilots(pilots), [
+    "hpc: 3 pilots wait (Priority: 2, Resources: 1), 2 start",
+    "far: 1 pilot is submitted",
+  ]);
   t.same(formatPilots([pending("1")]), ["hpc: 1 pilot waits"]);
   t.same(formatPilots(undefined), []);
 });
@@ -41,7 +44,7 @@ t.test("the live view, status and progress show both", async (t) => {
   const frame = { columns: 80, rows: 24, nowMs: LIVE_NOW_MS, paint: (text: string) => text };
   const expected = [
     "  hpc: 4 ended pilots, 16 chunks",
-    "  hpc: 3 pilots wait (Priority 2, Resources 1), 2 start",
+    "  hpc: 3 pilots wait (Priority: 2, Resources: 1), 2 start",
     "  far: 1 pilot is submitted",
   ];
   for (const lines of [renderRun(live, "sieve", frame), formatLiveRun(live, LIVE_NOW_MS, false)]) {
@@ -54,6 +57,6 @@ t.test("the live view, status and progress show both", async (t) => {
       "machines are listed",
     );
   }
-  t.match(formatTotalProgress(live, LIVE_NOW_MS), /, hpc: 3 pilots wait \(Priority 2, Resources 1\), 2 start, far: /);
+  t.match(formatTotalProgress(live, LIVE_NOW_MS), /, hpc: 3 pilots wait \(Priority: 2, Resources: 1\), 2 start, far: /);
   t.equal(renderRun(live, "sieve", { ...frame, rows: 4 }).length, 4, "it keeps to its rows");
 });

@@ -1,6 +1,6 @@
 import type { AllocationState, Engine } from "../../../fleet/engine.js";
-import { type Cluster, createPilotNode } from "../../../fleet/slurm/cluster.js";
-import { SlurmError } from "../../../fleet/slurm/slurmerror.js";
+import type { Cluster } from "../../../fleet/slurm/cluster.js";
+import { createNeverStartsError, isNeverStarted, SlurmError } from "../../../fleet/slurm/slurmerror.js";
 import { MusterError } from "../../../schemas/errors.js";
 import { failpoint } from "../failpoint.js";
 import type { OpenPilot } from "../record/openpilots.js";
@@ -10,7 +10,7 @@ import { createPilot, drawToken, formatJobName, isOverdue, type Pilot, parseJobN
 import type { PilotRecords } from "./pilotrecords.js";
 
 /** So many pilots in a row that end before they could work mean that none will. */
-const MAX_FAILURES = 5;
+const MAX_FAILURES = 3;
 /** Until a pilot can be submitted again that the cluster's limits did not allow. */
 const LIMIT_PAUSE_SECONDS = 60;
 /** How long a pilot may be ending before its chunks go to others. */
@@ -249,6 +249,10 @@ export class ClusterPilots {
       return pilot.id === undefined ? this.setAside(pilot) : this.end(pilot, await this.engine.explainEnd(pilot.id));
     }
     pilot.reason = found.reason;
+    if (found.state === "pending" && isNeverStarted(found.reason) && !pilot.isReleased) {
+      await this.cancel([pilot]).catch(() => {}); // the end of the run tries again
+      return this.fail(createNeverStartsError(this.cluster, pilot.id!, found.reason!));
+    }
     if (found.state !== "running" || pilot.state !== "pending" || pilot.isReleased) return;
     pilot.state = "starting";
     pilot.beganAtMs ??= Date.now();
@@ -278,8 +282,11 @@ export class ClusterPilots {
     // One of an earlier session may have run without a coordinator until its lease ended.
     const mayHaveWorked = pilot.state === "pending" && pilot.isEarlier;
     if (!isExpected && !mayHaveWorked) {
-      this.notice(`pilot ${pilot.id} ended before it could work: ${reason ?? "Slurm does not say why"}`);
-      this.recordFailure(reason ?? "Slurm does not say why");
+      const why = reason ?? "Slurm does not say why";
+      this.recordFailure(why);
+      const pause = `; the next one comes in ${pauseAfterFailures(this.failures)} s (failure ${this.failures} of ${MAX_FAILURES})`;
+      const next = this.problem === undefined ? pause : "";
+      this.notice(`pilot ${pilot.id} ended before it could work: ${why}${next}`);
     }
     this.emit({ type: "over", pilot, reason });
   }
@@ -287,9 +294,4 @@ export class ClusterPilots {
   private notice(message: string): void {
     this.emit({ type: "notice", message: `${this.cluster.name}: ${message}` });
   }
-}
-
-/** Returns the name of the node that a pilot is in its run. */
-export function nodeNameOf(cluster: Cluster, { id }: Pilot): string {
-  return createPilotNode(cluster, id!).name;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Cluster } from "../../../fleet/slurm/cluster.js";
+import { type Cluster, createPilotNode } from "../../../fleet/slurm/cluster.js";
 import { monotonicSeconds } from "../timer.js";
 
 /** What is known of an allocation that a run has asked for. */
@@ -72,4 +72,9 @@ export function drawToken(): string {
 /** Whether the time limit of a pilot has passed for so long that it is over, whatever Slurm would say. */
 export function isOverdue({ beganAtMs }: Pick<Pilot, "beganAtMs">, { request }: Cluster, nowMs: number): boolean {
   return beganAtMs !== undefined && nowMs > beganAtMs + (request.timeSeconds + OVERDUE_SECONDS) * 1000;
+}
+
+/** Returns the name of the node that a pilot is in its run. */
+export function nodeNameOf(cluster: Cluster, { id }: Pilot): string {
+  return createPilotNode(cluster, id!).name;
 }

@@ -11,11 +11,11 @@ import type { OpenPilot } from "../record/openpilots.js";
 import { leavesAgentsRunning, type RunEnd } from "../runend.js";
 import type { RunObserver } from "../runobserver.js";
 import { monotonicSeconds } from "../timer.js";
-import { ClusterPilots, nodeNameOf, type PilotEvent } from "./clusterpilots.js";
+import { ClusterPilots, type PilotEvent } from "./clusterpilots.js";
 import { countMissingPilots } from "./decidepilots.js";
 import { endOpenPilots } from "./endopenpilots.js";
 import { findIdlePilots } from "./idlepilots.js";
-import type { Pilot } from "./pilot.js";
+import { nodeNameOf, type Pilot } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
 import { areStuck, usableSeconds } from "./stuckpilots.js";
 import type { UsedCluster } from "./usedcluster.js";
@@ -114,7 +114,7 @@ export class PilotWatch {
     if (ids.length === 0) return;
     const minutes = Math.round(cluster.pilot.leaseSeconds / 60);
     this.observer.notice(
-      `${cluster.name}: ${ids.length === 1 ? `pilot ${ids[0]} stays` : `pilots ${ids.join(", ")} stay`}: those that run for ${minutes} min, the others in the queue. Run again to resume, or cancel the run.`,
+      `${cluster.name}: ${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} can be taken over by the same command, for ${minutes} min after the start; muster cancel ends what is left`,
     );
   }
 
@@ -187,7 +187,8 @@ export class PilotWatch {
   private guessRemaining(remainingSeconds: number | undefined): number {
     const machines = this.coordinator.workers.filter(({ node }) => node.allocation === undefined);
     if (machines.every(({ isHopeless }) => isHopeless)) return Infinity;
-    return remainingSeconds ?? monotonicSeconds() - this.beganAt;
+    const isKnown = remainingSeconds !== undefined && remainingSeconds < Infinity;
+    return isKnown ? remainingSeconds : monotonicSeconds() - this.beganAt;
   }
 
   /** Takes in what the workers of pilots have noticed: that they work, that they cannot, or that they are silent. */

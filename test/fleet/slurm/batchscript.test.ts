@@ -113,13 +113,14 @@ t.test("what fails is told by the exit code", async (t) => {
     const { status, cluster, call } = runScript(t, keys.includes("python") ? keys : `python: fakepython, ${keys}`);
     t.equal(status, expected, keys);
     t.equal(call, undefined, "no agent");
-    t.equal(explainExit(cluster, status!), words);
+    t.equal(explainExit(cluster, status!, "7"), words);
   }
 });
 
 t.test("other exit codes", async (t) => {
-  const cluster = createCluster("setup: [a, b], workdir: /w");
-  t.equal(explainExit(cluster, 102), undefined, "there is no such line");
-  t.equal(explainExit(cluster, 9), undefined);
-  for (const code of [1, 77]) t.equal(explainExit(cluster, code), "the agent could not use its folder /w there");
+  const cluster = createCluster("setup: [a, b], workdir: /w/%j");
+  t.equal(explainExit(cluster, 102, "7"), "a line of setup exited 102 there", "there is no such line");
+  t.equal(explainExit(createCluster(), 9, "7"), undefined);
+  for (const code of [73, 77])
+    t.equal(explainExit(cluster, code, "7"), "the agent could not use its folder /w/7 there");
 });

@@ -20,7 +20,7 @@ t.test("refusals name the key that Slurm's words are about", async (t) => {
     ["account", "account"],
     ["timeLimit", "time"],
     ["gresName", "gres"],
-    ["gresCount", undefined],
+    ["gresCount", "gres"],
     ["cpus", "cpus"],
     ["memory", "memory"],
     ["feature", "sbatch"],

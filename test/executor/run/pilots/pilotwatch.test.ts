@@ -80,7 +80,7 @@ t.test("an interrupted run leaves its pilots", async (t) => {
   await waitUntil("both are submitted", () => engine.jobs.size === 2, 10);
   await watch.finish({ state: "interrupted" }, ["r1"], journal);
   t.equal(engine.jobs.size, 2);
-  t.match(notices.at(-1), /hpc: pilots 101, 102 stay: /);
+  t.match(notices.at(-1), /hpc: pilots 101, 102 can be taken over/);
 });
 
 t.test("a refusal does not end a run while earlier pilots wait", async (t) => {
