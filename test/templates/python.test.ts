@@ -33,7 +33,7 @@ t.test("programs for nodes are valid Python 3.8", async (t) => {
  */
 const FIND_IMPORTS = `
 import ast, os, sys
-ORDER = ["attach", "clean", "following", "daemon", "commands", "shutdown", "settings", "storage", "cache", "builds", "in_place", "attempts", "state", "workspace", "gpu", "locks", "connection", "processes",
+ORDER = ["attach", "clean", "following", "daemon", "commands", "shutdown", "allocation", "settings", "storage", "cache", "builds", "in_place", "attempts", "state", "workspace", "gpu", "locks", "connection", "processes",
     "access", "wakeup", "paths", "byte_text", "errors", "wire"]
 root = sys.argv[1]
 for folder, _, names in os.walk(root):
