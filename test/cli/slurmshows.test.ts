@@ -87,9 +87,9 @@ t.test("a run shows pilots that wait, and the logs of one that works", { skip },
   const run = join(shop.folder, "waits/runs/waits");
   const running = runMuster(["run", job, "-i", inventory]);
   const status = () => runMuster(["status", run]);
-  await waitUntil("a pilot waits", async () => /hpc: 1 pilot waits \(\w+ 1\)/.test((await status()).out), 30);
+  await waitUntil("a pilot waits", async () => /hpc: 1 pilot waits \(\w+\)/.test((await status()).out), 30);
   const why = await runMuster(["why", run, "a"]);
-  t.match(why.out, /waiting for a slot\n.*\n {2}no slot may have it now\n {2}hpc: 1 pilot waits \(\w+ 1\)\n/);
+  t.match(why.out, /waiting for a slot\n.*\n {2}no slot may have it now\n {2}hpc: 1 pilot waits \(\w+\)\n/);
   const nodes = await runMuster(["nodes", "hpc", "-i", inventory]);
   t.match(nodes.out, /your jobs in its queue: 1 running, 1 waiting \(/);
   const logs = runMuster(["logs", "-f", run, "a", "--node", "hpc"]);
