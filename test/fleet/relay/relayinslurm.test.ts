@@ -77,10 +77,11 @@ t.test("a relay in a step of Slurm, over SSH to the login node", { skip }, async
   });
 
   await t.test("ends with its allocation, and says why", async (t) => {
-    const agent = await connection.open(["cat"]);
+    // Slurm sends SIGTERM to all processes of the step, and SIGKILL to what remains.
+    const agent = await connection.open(["sh", "-c", "trap '' TERM; exec cat"]);
     const uploading = connection
       .files()
-      .then((files) => files.upload(Buffer.alloc(100_000_000), `${remote}-2`, 0o600))
+      .then((files) => files.upload(Buffer.alloc(400_000_000), `${remote}-2`, 0o600))
       .catch((error) => error);
     await slurm.scancel(job);
     const reason = await connection.closed;
