@@ -1,19 +1,14 @@
 import { type Cluster, warningSeconds } from "../../../fleet/slurm/cluster.js";
 
-/** Slurm's warning before a time limit may come up to 60 s earlier than it was asked for; with short limits this much was seen. */
+/** Slurm's warning before a time limit may come this much earlier than it was asked for, or a tenth of a short limit. */
 const EARLY_WARNING_SECONDS = 60;
-const MIN_EARLY_WARNING_SECONDS = 30;
 /** Pilots that are idle for this time although work waits, or for half of what they have, will stay so. */
 const STUCK_SECONDS = 45;
 
 /** Returns how long a pilot can work, from its start to Slurm's warning. */
 export function usableSeconds({ request }: Cluster): number {
   const { timeSeconds } = request;
-  return (
-    timeSeconds -
-    warningSeconds(request) -
-    Math.min(EARLY_WARNING_SECONDS, Math.max(MIN_EARLY_WARNING_SECONDS, timeSeconds / 10))
-  );
+  return timeSeconds - warningSeconds(request) - Math.min(EARLY_WARNING_SECONDS, timeSeconds / 10);
 }
 
 /** A pilot that is attached to. */

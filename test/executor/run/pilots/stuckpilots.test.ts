@@ -6,7 +6,7 @@ t.test("a pilot works until Slurm may warn it", async (t) => {
   const table: [time: string, seconds: number][] = [
     ["1h", 3600 - 120 - 60],
     ["5m", 300 - 75 - 30],
-    ["1m", 60 - 15 - 30],
+    ["1m", 60 - 15 - 6],
   ];
   for (const [time, seconds] of table) t.equal(usableSeconds(createCluster(`time: ${time}`)), seconds, time);
 });
@@ -23,8 +23,8 @@ t.test("work is left that no pilot can take", async (t) => {
     ["busy", hour, [{ ...fresh, idleSince: undefined }], 1000, false],
     ["one of two busy", hour, [fresh, { ...fresh, idleSince: undefined }], 1000, false],
     ["one of two near its end", hour, [fresh, { idleSince: 900, deadline: 1000 }], 990, true],
-    ["a time limit that is shorter than the patience", minute, [{ idleSince: 0, deadline: 15 }], 8, true],
-    ["half of a short limit", minute, [{ idleSince: 0, deadline: 15 }], 7, false],
+    ["a time limit that is shorter than the patience", minute, [{ idleSince: 0, deadline: 39 }], 20, true],
+    ["half of a short limit", minute, [{ idleSince: 0, deadline: 39 }], 19, false],
   ];
   for (const [what, cluster, working, now, expected] of table) t.equal(areStuck(working, cluster, now), expected, what);
 });
