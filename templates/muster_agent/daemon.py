@@ -61,7 +61,7 @@ class Agent:
     """Makes the parts and calls them in turn. Each part is given the parts that it uses, and owns what it changes."""
 
     def __init__(self, root: str, listener: socket.socket, allocation: Allocation | None):
-        self.boot = read_boot_id()
+        self.boot, self.allocation = read_boot_id(), allocation
         self.next_log_check = 0.0
         self.selector = selectors.PollSelector()
         self.wakeup = Wakeup(self.selector)
@@ -110,7 +110,6 @@ class Agent:
         kill_earlier_agents(root)
         self.in_place.problems = recover(self.outbox, self.processes)
         self.owner = Owner(root, self.server)
-        self.allocation = allocation
         if allocation:
             allocation.watch(self.slots, self.termination, self.outbox, self.server, self.shutdown)
         for folder in abandonment.find_abandoned():

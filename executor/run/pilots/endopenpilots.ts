@@ -6,7 +6,7 @@ import { endPilots } from "./endpilots.js";
 import { createLeftPilot } from "./leftpilot.js";
 import { PilotRecords } from "./pilotrecords.js";
 
-/** What became of the pilots of a run on one cluster. */
+/** The result of ending the pilots of a run on one cluster. */
 export interface ClusterEnd {
   cluster: string;
   /** The ids that were cancelled now. */

@@ -8,7 +8,7 @@ import { parseJobName } from "./pilot.js";
 const GONE_SECONDS = 60;
 const POLL_SECONDS = [0.3, 0.5, 1, 2, 3, 5];
 
-/** What became of the pilots of a run on a cluster. `problem`: why some may still exist. */
+/** The result of cancelling the pilots of a run on a cluster. `problem`: why some may still exist. */
 export interface EndedPilots {
   /** The ids that were cancelled. */
   ids: string[];

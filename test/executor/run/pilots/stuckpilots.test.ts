@@ -23,7 +23,7 @@ t.test("work is left that no pilot can take", async (t) => {
     ["busy", hour, [{ ...fresh, idleSince: undefined }], 1000, false],
     ["one of two busy", hour, [fresh, { ...fresh, idleSince: undefined }], 1000, false],
     ["one of two near its end", hour, [fresh, { idleSince: 900, deadline: 1000 }], 990, true],
-    ["a time limit that is shorter than the patience", minute, [{ idleSince: 0, deadline: 39 }], 20, true],
+    ["a time limit so short that half of it is the limit", minute, [{ idleSince: 0, deadline: 39 }], 20, true],
     ["half of a short limit", minute, [{ idleSince: 0, deadline: 39 }], 19, false],
   ];
   for (const [what, cluster, working, now, expected] of table) t.equal(areStuck(working, cluster, now), expected, what);
