@@ -1,3 +1,4 @@
+import { finished } from "node:stream/promises";
 import type { Channel } from "../connection.js";
 import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { resolveWithin } from "../rejectonabort.js";
@@ -22,6 +23,8 @@ import { RelayProgram } from "./relayprogram.js";
 const MAX_SILENT_INTERVALS = 3;
 /** The end of what is printed to stderr: why srun or the interpreter has failed. */
 const MAX_ERROR_CHARACTERS = 500;
+/** How long stderr may end after its program: over SSH its last bytes can arrive after the exit status. */
+const STDERR_TIMEOUT_MS = 1000;
 
 /** A file request. The relay's answer has an object, and bytes where a file is read. */
 export interface FileAnswer {
@@ -58,8 +61,10 @@ export class RelayClient {
     channel.stderr.on("data", (bytes: Buffer) => {
       this.errors = `${this.errors}${bytes}`.slice(-MAX_ERROR_CHARACTERS);
     });
-    void channel.ended.then((reason) => {
+    const stderrEnded = finished(channel.stderr, { writable: false }).catch(() => {});
+    void channel.ended.then(async (reason) => {
       if (reason.kind !== "lost") this.startErrorCode = "SHELL";
+      await resolveWithin(stderrEnded, STDERR_TIMEOUT_MS);
       this.lose(`${describeEnd(reason)}${this.printed()}`);
     });
   }

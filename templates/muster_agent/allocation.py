@@ -1,12 +1,9 @@
 """The allocation of a batch system whose batch script this agent is: it ends, and tells so with SIGTERM."""
 from __future__ import annotations
 
-import os
 import signal
 from math import inf
 from time import monotonic as now
-
-from .workspace.tree_removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,10 +91,3 @@ class Allocation:
                 continue
             known.append(attempt)
         return known
-
-    def remove_workdir(self) -> bool:
-        """Removes the folder of the allocation, if it has one of its own."""
-        if not self.workdir or not os.path.isabs(self.workdir):
-            return False
-        remove_tree(self.workdir)
-        return True

@@ -125,12 +125,14 @@ def connect() -> socket.socket | None:
 
 
 def serve_allocation(root: str, workdir: str, limit_seconds: float, warning_seconds: float, kill_seconds: float) -> None:
-    """Becomes the daemon, and returns only where it cannot. The rest: as of Allocation."""
+    """Becomes the daemon, and returns only where the allocation has ended meanwhile. The parameters: as of Allocation."""
     from .allocation import Allocation
     from .daemon import serve
 
     allocation = Allocation(workdir, limit_seconds, warning_seconds, kill_seconds)
     check_run_folder(root)
+    if allocation.is_warned:
+        return
     make_folders(root)
     check_run_folder(root)
     os.chdir(root)

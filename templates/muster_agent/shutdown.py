@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .processes.reap import Reaper
     from .storage.root_watch import RootWatch
 
-MAX_RETRIES = 10  # the worker thread may still be writing a working copy
+MAX_RETRIES = 10  # to delete a tree that still grows
 FLUSH_SECONDS = 5.0  # for a coordinator to read the last messages
 
 
@@ -85,14 +85,12 @@ class Shutdown:
         lost = self.root_watch.check()
         if lost == REPLACED:
             return "the run's folder {} was not deleted: {}".format(self.root, lost)
-        error = remove_tree(self.root)
-        for _ in range(MAX_RETRIES):
-            if error is not None and error.errno == errno.ENOTEMPTY:
-                error = remove_tree(self.root)
+        error = remove_growing_tree(self.root)
         if error is not None:
             return describe_error(error, "the run's folder {} could not be removed from the node".format(self.root))
-        if self.allocation is None or not self.allocation.remove_workdir():
-            self.shrink_cache()
+        if self.allocation is not None and self.allocation.workdir:
+            return self.delete_workdir(self.allocation.workdir)
+        self.shrink_cache()
         parent = os.path.dirname(self.root)
         try:
             if os.path.basename(parent) == "runs":
@@ -102,6 +100,11 @@ class Shutdown:
             pass
         return None
 
+    def delete_workdir(self, workdir: str) -> str | None:
+        """Deletes the folder that goes with the allocation. Returns why something of it is left, or None."""
+        error = remove_growing_tree(workdir)
+        return describe_error(error, "the folder {} could not be removed from the node".format(workdir)) if error else None
+
     def shrink_cache(self) -> None:
         """Brings the cache back within its budget, if this run added to it. What the run used can be removed now."""
         try:
@@ -109,6 +112,15 @@ class Shutdown:
                 self.cache.shrink()
         except OSError as error:
             self.server.report_problem(describe_error(error, "the node's cache could not be brought within its budget"))
+
+
+def remove_growing_tree(path: str) -> OSError | None:
+    """As remove_tree, where the worker thread may still be adding to the tree."""
+    error = remove_tree(path)
+    for _ in range(MAX_RETRIES):
+        if error is not None and error.errno == errno.ENOTEMPTY:
+            error = remove_tree(path)
+    return error
 
 
 def describe_undead(pids: list[int]) -> str | None:

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { stringify } from "yaml";
@@ -66,5 +66,10 @@ export async function checkCluster(t: Test, { slurm }: SlurmLab): Promise<void> 
 
 function listMuster(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => /^\.?muster/.test(name));
+  const own = readdirSync(folder).filter((name) => /^\.?muster/.test(name));
+  return own.flatMap((name) => [name, ...listWithin(join(folder, name)).map((path) => `${name}/${path}`)]);
+}
+
+function listWithin(path: string): string[] {
+  return statSync(path).isDirectory() ? readdirSync(path, { recursive: true, encoding: "utf8" }) : [];
 }

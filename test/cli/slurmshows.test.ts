@@ -105,13 +105,18 @@ t.test("a run shows pilots that wait, and the logs of one that works", { skip },
 
 t.test("a pilot that ends is no error to repair", { skip }, async (t) => {
   const inventory = writeClusterInventory(cluster, { cpus: 2, pilots: 1 }, { file: "ends.yaml" });
-  const tasks = Array.from({ length: 8 }, (_, index) => ({ id: `t${index}`, command: ["sleep", "1"] }));
+  const tasks = Array.from({ length: 8 }, (_, index) => ({ id: `t${index}`, command: ["sleep", "3"] }));
   const job = shop.write("ends/job.yaml", { name: "ends", kind: "tasks", tasks });
   const running = runMuster(["run", job, "-i", inventory]);
   const run = join(shop.folder, "ends/runs/ends");
   const works = /hpc\/(\d+): 2 of 2 slots run/;
-  await waitUntil("a pilot works", async () => works.test((await runMuster(["status", run])).out), 30);
-  await slurm.scancel(works.exec((await runMuster(["status", run])).out)![1]!);
+  let pilot: string | undefined;
+  const findPilot = async () => {
+    pilot = works.exec((await runMuster(["status", run])).out)?.[1];
+    return pilot !== undefined;
+  };
+  await waitUntil("a pilot works", findPilot, 60);
+  await slurm.scancel(pilot!);
   const ran = await running;
   t.equal(ran.code, 0, ran.err);
   t.match(ran.err, /hpc\/\d+: ended: its allocation is over: cancelled\n/);

@@ -5,6 +5,7 @@ import { buffer } from "node:stream/consumers";
 import t from "tap";
 import { connect } from "../../../fleet/connect.js";
 import { connectRelay } from "../../../fleet/relay/relayconnection.js";
+import { resolveWithin } from "../../../fleet/rejectonabort.js";
 import { relayProgram } from "../../../templates/nodeprograms.js";
 import { startLab } from "../../lab/lab.js";
 import { lackingSlurm } from "../../lab/requirements.js";
@@ -84,7 +85,8 @@ t.test("a relay in a step of Slurm, over SSH to the login node", { skip }, async
       .then((files) => files.upload(Buffer.alloc(400_000_000), `${remote}-2`, 0o600))
       .catch((error) => error);
     await slurm.scancel(job);
-    const reason = await connection.closed;
+    const reason = await resolveWithin(connection.closed, 60_000);
+    if (reason === undefined) throw new Error(`the relay goes on: ${slurm.log("slurmctld")}${slurm.log("slurmd")}`);
     t.match(reason, /the relay (ended with exit code [1-9]|was killed)/);
     t.match(await agent.ended, { kind: "lost", reason });
     t.match(await uploading, { name: "ConnectionError", code: "LOST" });

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { PassThrough } from "node:stream";
 import t from "tap";
 import { connect } from "../../../fleet/connect.js";
 import { connectLocal } from "../../../fleet/local/localconnection.js";
@@ -35,6 +36,14 @@ for (const signal of ["SIGKILL", "SIGHUP"] as const)
     t.ok(performance.now() - begin < 1000, `${Math.round(performance.now() - begin)} ms`);
     await connection.close();
   });
+
+t.test("what is printed to stderr can arrive after the end of the program", async (t) => {
+  const relay = new FakeRelay();
+  const connecting = connectRelay(relay.channel, createNode());
+  relay.end({ kind: "exit", code: 1 });
+  setTimeout(() => (relay.channel.stderr as PassThrough).end("srun: error: Invalid job id specified\n"), 20);
+  await t.rejects(connecting, { code: "SHELL", message: /exit code 1: srun: error: Invalid job id specified/ });
+});
 
 t.test("SIGTERM does not end the relay: it is sent to allocations whose results are still to be read", async (t) => {
   const { connection } = await startRelay();
