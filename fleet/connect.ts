@@ -37,7 +37,7 @@ export class Dialer {
   engineOf(cluster: Cluster): SlurmEngine {
     let engine = this.engines.get(cluster.name);
     if (engine === undefined) {
-      engine = new SlurmEngine(cluster, () => this.connect(cluster.login));
+      engine = new SlurmEngine(cluster, (node, options) => this.connect(node, options));
       this.engines.set(cluster.name, engine);
     }
     return engine;

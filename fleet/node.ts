@@ -56,6 +56,8 @@ export interface Node {
   host: string;
   port?: number;
   user?: string;
+  /** The machine to connect through, unless ~/.ssh/config says how `host` is reached. */
+  via?: Node;
   identityFile?: string;
   knownHosts?: string;
   /** undefined: StrictHostKeyChecking of ~/.ssh/config decides; without it, strict. */

@@ -77,7 +77,7 @@ export function samplesProgram({ args, stdin }: NodeProgram, seconds: number): N
 
 const RELAY_PACKAGE = "muster_relay";
 /** The modules of the relay, in the order of their imports. */
-const RELAY_MODULES = ["frames", "programs", "files", "main"];
+const RELAY_MODULES = ["frames", "programs", "files", "allocation", "main"];
 
 /** Runs modules of which none is a file: each is in sys.modules when a later one imports it. */
 const RELAY_LOADER = `import json, sys, types
@@ -87,14 +87,17 @@ for name, text in [["${RELAY_PACKAGE}", ""]] + json.loads(PARTS):
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.modules["${RELAY_PACKAGE}.main"].main()`;
 
-/** The program over whose stdin and stdout programs and files of a machine are reached (fleet/relay/relayconnection.ts). */
-export function relayProgram(): NodeProgram {
+/**
+ * The program over whose stdin and stdout programs and files of a machine are reached (fleet/relay/relayconnection.ts). `job`: the
+ * allocation of Slurm whose environment it takes, where no step of it starts the program.
+ */
+export function relayProgram(job?: string): NodeProgram {
   const parts = RELAY_MODULES.map((name) => [
     `${RELAY_PACKAGE}.${name}`,
     readProgram(join(RELAY_PACKAGE, `${name}.py`)),
   ]);
   const stdin = deflateSync(RELAY_LOADER.replace("PARTS", () => JSON.stringify(JSON.stringify(parts))));
-  return { args: ["-IS", "-c", loaderOf(stdin), "relay"], stdin };
+  return { args: ["-IS", "-c", loaderOf(stdin), "relay", ...(job === undefined ? [] : [job])], stdin };
 }
 
 /** attempts/slots.py -> muster_agent.attempts.slots */

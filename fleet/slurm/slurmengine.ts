@@ -1,17 +1,17 @@
 import { MusterError } from "../../schemas/errors.js";
-import { agentProgram, relayProgram } from "../../templates/nodeprograms.js";
+import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Connection } from "../connection.js";
-import { ConnectionError } from "../connectionerror.js";
 import type { DialOptions } from "../dialoptions.js";
 import type { AllocationState, Engine, PilotRequest } from "../engine.js";
 import { gatherFacts } from "../facts.js";
 import type { Node } from "../node.js";
-import { connectRelay, type RelayConnection } from "../relay/relayconnection.js";
+import type { RelayConnection } from "../relay/relayconnection.js";
 import { type AllocatedGpus, findAllocatedGpus } from "./allocatedgpus.js";
 import { createBatchScript, explainExit } from "./batchscript.js";
 import type { Cluster } from "./cluster.js";
 import { LoginConnections } from "./loginconnections.js";
 import { type PartitionFacts, parsePartitions, SINFO_WORDS, selectPartitions } from "./partitions.js";
+import { PilotRoutes, type Route } from "./pilotroutes.js";
 import { parseQueue, SQUEUE_WORDS } from "./queue.js";
 import { formatSbatchWords, parseJobId, parseStartEstimate, type StartEstimate } from "./sbatchwords.js";
 import { type SlurmCommand, SlurmCommands } from "./slurmcommands.js";
@@ -31,19 +31,21 @@ export interface ClusterFacts {
   jobs: ReadonlyMap<string, AllocationState>;
 }
 
-/** A Slurm cluster as a source of nodes: everything goes through its login node, over SSH. */
+/** A Slurm cluster as a source of nodes: everything goes through its login node. */
 export class SlurmEngine implements Engine {
   private readonly commands: SlurmCommands;
   private readonly logins: LoginConnections;
+  private readonly routes: PilotRoutes;
   /** By job id: they do not change while an allocation lasts. */
   private readonly gpus = new Map<string, AllocatedGpus | undefined>();
 
   constructor(
     readonly cluster: Cluster,
-    dialLogin: () => Promise<Connection>,
+    dial: (node: Node, options?: DialOptions) => Promise<Connection>,
   ) {
     this.commands = new SlurmCommands(cluster);
-    this.logins = new LoginConnections(dialLogin);
+    this.logins = new LoginConnections(() => dial(cluster.login));
+    this.routes = new PilotRoutes(cluster, this.commands, this.logins, dial);
   }
 
   async submit({ jobName, run }: PilotRequest): Promise<string> {
@@ -108,24 +110,19 @@ export class SlurmEngine implements Engine {
     }
   }
 
-  async open(node: Node, { signal, onAnswer }: DialOptions): Promise<Connection> {
-    const { id } = node.allocation!;
-    signal?.throwIfAborted();
-    const place = await this.logins.reserve();
-    onAnswer?.();
-    let relay: RelayConnection | undefined;
+  async open(node: Node, options: DialOptions): Promise<Connection> {
+    const relay = await this.routes.open(node, options);
     try {
-      const srun = await this.commands.find(place.connection, "srun");
-      const step = [srun, `--jobid=${id}`, "--overlap", "--nodes=1", "--ntasks=1", "--quiet", node.python];
-      const channel = await place.connection.open([...step, ...relayProgram().args]);
-      relay = await connectRelay(channel, node, { release: async () => place.release() });
-      void relay.closed.then(() => place.release());
-      return nameGpus(relay, await this.findGpus(relay, id));
+      return nameGpus(relay, await this.findGpus(relay, node.allocation!.id));
     } catch (error) {
-      await relay?.close();
-      place.release();
-      throw explainStep(error, id);
+      await relay.close();
+      throw error;
     }
+  }
+
+  /** How compute nodes are reached; undefined: none has been yet. */
+  get route(): Route | undefined {
+    return this.routes.route;
   }
 
   /** Closes the connections to the login node. */
@@ -163,14 +160,4 @@ function nameGpus(relay: RelayConnection, gpus: AllocatedGpus | undefined): Conn
 
 function ignoreUnknownJobs(error: unknown): void {
   if (!(error instanceof MusterError) || !/Invalid job id/i.test(error.message)) throw error;
-}
-
-/** Adds what to do to an error of the step that attaches to an allocation. */
-function explainStep(error: unknown, id: string): unknown {
-  if (!(error instanceof ConnectionError) || !/overlap/.test(error.detail)) return error;
-  const next = "Slurm has --overlap since 20.11: use another login node.";
-  return new ConnectionError("CONFIG", { node: error.node, step: `attach to job ${id}` }, error.detail, {
-    next,
-    cause: error,
-  });
 }

@@ -77,7 +77,8 @@ async function inspectNode(engine: SlurmEngine, id: string, connection: Connecti
   if (job?.state !== "running") throw await createEndError(engine, id);
   const { hostname, python, disk } = await gatherFacts(connection, "without-gpus");
   const { profile, allocation } = connection.node;
-  const where = `job ${id} ran on ${hostname} with Python ${python}`;
+  const way = engine.route === "ssh" ? ", reached over SSH because srun does not" : "";
+  const where = `job ${id} ran on ${hostname} with Python ${python}${way}`;
   const folder = disk === null ? "" : `, ${formatBytes(disk.free)} free at ${disk.path}`;
   if (profile.vendor === "none") return { what: "pilot", isOk: true, text: `${where}${folder}` };
   const bound = allocation?.devices?.length ?? 0;

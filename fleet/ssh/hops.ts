@@ -13,11 +13,13 @@ const MAX_JUMP_DEPTH = 8;
  * Rejects with a ConnectionError (CONFIG).
  */
 export async function resolveHops(node: Node, sshSettings: SshSettings): Promise<Hop[]> {
-  const { host: alias, port, user } = node;
+  const { host: alias, port, user, via } = node;
   const where = { node: node.name, step: "ssh configuration" };
   const settings = await sshSettings.resolve({ alias, port, user }, where);
   const hop = createHop({ alias, port, user }, settings, where, node);
-  return [...(await resolveJumps(settings, sshSettings, where, 0)), hop];
+  const jumps = await resolveJumps(settings, sshSettings, where, 0);
+  if (jumps.length > 0 || hop.proxyCommand !== undefined || via === undefined) return [...jumps, hop];
+  return [...(await resolveHops(via, sshSettings)), hop];
 }
 
 /** Resolves the jump hosts before a machine. `ssh -G` prints either ProxyJump or ProxyCommand: the one that is set first. */

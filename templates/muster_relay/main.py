@@ -4,6 +4,8 @@ It is started where nothing but one program can be (a step of Slurm), arrives on
 stored. Over its stdin and stdout it then speaks in frames (frames.py). It ends when its stdin ends, or nobody reads its stdout.
 It kills nothing then, as sshd does: the programs notice that their streams have ended. Files that were not complete are removed.
 
+With a job id as argument it is in no step, but came over SSH: then it takes the environment of that allocation (allocation.py).
+
 Its first frame, HELLO, holds {"version", "pid", "hostname", "environment"}: the variables of Slurm, and those that bind GPUs.
 """
 from __future__ import annotations
@@ -16,9 +18,14 @@ import socket
 import sys
 
 from . import frames
+from .allocation import AllocationError, enter_allocation
 from .files import FileRequests, home_folder
 from .frames import ChannelClosed, FrameReader, FrameWriter, ProtocolError
 from .programs import Programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 VERSION = 1
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "TMPDIR")
@@ -142,14 +149,22 @@ def describe_machine() -> bytes:
     return json.dumps(machine).encode()
 
 
+def fail(reason: str) -> NoReturn:
+    sys.stderr.write("muster's relay: {}\n".format(reason))
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main() -> None:
-    relay = Relay()
     try:
+        for job in sys.argv[2:]:
+            enter_allocation(job.encode())
+        relay = Relay()
         relay.run()
+    except AllocationError as error:
+        fail(str(error))
     except ProtocolError as error:
-        sys.stderr.write("muster's relay: the coordinator sends {}\n".format(error))
-        sys.stderr.flush()
-        os._exit(1)
+        fail("the coordinator sends {}".format(error))
     if relay.signal is not None:
         signal.signal(relay.signal, signal.SIG_DFL)
         os.kill(os.getpid(), relay.signal)

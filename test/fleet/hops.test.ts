@@ -215,3 +215,13 @@ t.test("all values of a repeated ssh setting are read", async (t) => {
   const old = parseSettings("pubkeyacceptedkeytypes ssh-ed25519\nrsaminsize 2048\n");
   t.same([old.get("pubkeyacceptedalgorithms"), old.get("requiredrsasize")], [["ssh-ed25519"], ["2048"]]);
 });
+
+t.test("a machine behind another is reached through it, unless ~/.ssh/config says how", { skip }, async (t) => {
+  const file = join(t.testdir({ config: text }), "config");
+  const via = createNode({ host: "far", user: "me" });
+  const hostsOf = async (host: string) =>
+    (await resolveHops(createNode({ host, via }), new SshSettings(file))).map((hop) => hop.host);
+  t.same(await hostsOf("node17"), ["outer", "gate.example", "10.9.9.9", "far", "node17"]);
+  t.same(await hostsOf("behind"), ["10.4.4.4", "behind"], "its own ProxyJump");
+  t.same(await hostsOf("command"), ["10.4.4.4"], "its own ProxyCommand");
+});

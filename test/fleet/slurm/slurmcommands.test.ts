@@ -5,7 +5,7 @@ import { SBATCH_ERRORS } from "../engines/slurmoutputs.js";
 import { createCluster } from "./clusters.js";
 import { FakeLogin } from "./fakelogin.js";
 
-const NAMES = ["sbatch", "squeue", "scancel", "scontrol", "sinfo", "srun"];
+const NAMES = ["srun", "sbatch", "squeue", "scancel", "scontrol", "sinfo"];
 
 /** What the search for the commands prints. A site may have an sbatch of its own. */
 function found(version: string): string {
@@ -44,6 +44,13 @@ t.test("there is no Slurm", async (t) => {
   await t.rejects(new SlurmCommands(createCluster()).find(login, "srun"), { code: "MISSING", node: "hpc" });
 });
 
+t.test("there is no srun for users", async (t) => {
+  const login = createLogin(() => ({ stdout: FOUND.replace(/found srun .*\n/, "") }));
+  const commands = new SlurmCommands(createCluster());
+  t.equal(await commands.find(login, "sbatch"), "/opt/site/bin/sbatch");
+  await t.rejects(commands.findStepCommand(login), { code: "MISSING", message: "srun: command not found" });
+});
+
 t.test("versions", async (t) => {
   const table: [version: string, isUsable: boolean][] = [
     ["slurm 20.11.0", true],
@@ -55,7 +62,9 @@ t.test("versions", async (t) => {
   ];
   for (const [version, isUsable] of table) {
     const login = createLogin(() => ({ stdout: found(version) }));
-    const path = new SlurmCommands(createCluster()).find(login, "srun");
+    const commands = new SlurmCommands(createCluster());
+    t.equal(await commands.find(login, "squeue"), "/opt/slurm/bin/squeue", version);
+    const path = commands.findStepCommand(login);
     if (isUsable) t.equal(await path, "/opt/slurm/bin/srun", version);
     else await t.rejects(path, { code: "CONFIG", message: /--overlap since 20\.11/ }, version);
   }
