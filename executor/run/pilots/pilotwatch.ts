@@ -210,13 +210,10 @@ export class PilotWatch {
     }
   }
 
-  /** Gives back pilots that have had nothing to do for a while, also those that wait although no work is left for them. */
-  private async releaseIdle(
-    { cluster }: UsedCluster,
-    pilots: ClusterPilots,
-    { waitingChunks }: SlotDemand,
-  ): Promise<void> {
-    const idle = findIdlePilots([...pilots.pilots.values()], cluster, waitingChunks, monotonicSeconds());
+  /** Gives back pilots that have had nothing to do for a while, also those that wait, beyond the work that is left for them. */
+  private async releaseIdle(used: UsedCluster, pilots: ClusterPilots, { waitingChunks }: SlotDemand): Promise<void> {
+    const { cluster } = used;
+    const idle = findIdlePilots([...pilots.pilots.values()], used, waitingChunks, monotonicSeconds());
     if (idle.length === 0) return;
     const names = idle.map(({ id }) => id ?? "?").join(", ");
     this.observer.notice(

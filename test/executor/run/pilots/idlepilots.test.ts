@@ -25,5 +25,34 @@ t.test("which pilots are given back", async (t) => {
     ["in the queue, and work waits", { state: "pending", submittedAt: 0 }, 1, false],
   ];
   for (const [what, pilot, waitingChunks, isIdle] of table)
-    t.equal(findIdlePilots([createPilot(pilot)], cluster, waitingChunks, NOW).length, isIdle ? 1 : 0, what);
+    t.equal(
+      findIdlePilots([createPilot(pilot)], { cluster, chunksPerPilot: 4 }, waitingChunks, NOW).length,
+      isIdle ? 1 : 0,
+      what,
+    );
+});
+
+t.test("pilots in the queue beyond the work that waits", async (t) => {
+  const pilots = [
+    createPilot({ id: "1", state: "pending", submittedAt: 800 }),
+    createPilot({ id: "2", state: "pending", submittedAt: 700 }),
+    createPilot({ id: "3", state: "starting", submittedAt: 900 }),
+    createPilot({ id: "4", state: "pending", submittedAt: 990 }),
+    createPilot({ id: "5", idleSince: undefined }),
+  ];
+  const table: [waitingChunks: number, given: string[]][] = [
+    [16, []],
+    [13, []],
+    [12, []],
+    [8, ["1"]],
+    [5, ["1"]],
+    [4, ["2", "1"]],
+    [0, ["3", "2", "1"]],
+  ];
+  for (const [waitingChunks, given] of table)
+    t.same(
+      findIdlePilots(pilots, { cluster, chunksPerPilot: 4 }, waitingChunks, NOW).map(({ id }) => id),
+      given,
+      `${waitingChunks} chunks wait`,
+    );
 });
