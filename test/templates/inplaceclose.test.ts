@@ -15,7 +15,7 @@ from muster_agent.in_place import in_place, placement, set_aside
 root, directory, signal_at = sys.argv[2] + "/run", os.fsencode(sys.argv[2] + "/directory"), int(sys.argv[3])
 
 class Running:
-    pid, id = 4242, "1"
+    pid, id = None, "1"  # it has begun a moment ago
 
 class Locks:
     def release(self):
@@ -27,7 +27,7 @@ class Copy:
 place = in_place.InPlace(*[root] * 2, *[None] * (in_place.InPlace.__init__.__code__.co_argcount - 3))
 running = object.__new__(placement.Placement)
 running.directory, running.folder, running.shown_folder, running.plain = directory, root + "/a/1", root + "/a/1", [b"x", b"y"]
-running.attempt, running.copy, running.locks, running.is_finished = Running(), Copy(), Locks(), False
+running.attempt, running.copy, running.locks, running.may_write, running.is_finished = Running(), Copy(), Locks(), True, False
 place.placements["1"] = running
 set_aside.set_aside(running.folder, directory, running.plain)
 for path in running.plain:

@@ -66,6 +66,7 @@ class Spawner:
             path = self.find_program(argv[0], env)
             if attempt.placement:
                 attempt.placement.locks.set_inheritable(True)
+                attempt.placement.may_write = True  # before the pid is known: a signal may end the agent between the two
             attempt.pid = spawn_program(path, argv, env, attempt)
             if attempt.terminal:
                 attempt.terminal.start(attempt.out)
@@ -73,6 +74,7 @@ class Spawner:
             os.fchdir(self.root_fd)
             if attempt.placement:
                 attempt.placement.locks.set_inheritable(False)
+                attempt.placement.may_write = attempt.pid is not None
 
     def give(self, slot: Slot, attempt: Attempt) -> WarmWorker:
         """Gives the attempt to the slot's warm worker, which is started where there is none. Errors as of `spawn`."""

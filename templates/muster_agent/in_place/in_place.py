@@ -165,7 +165,7 @@ class InPlace:
         is_first, self.is_closed = not self.is_closed, True
         self.mutex.acquire()
         for placement in list(self.placements.values()) if is_first else []:
-            if placement.attempt.pid is not None and not placement.is_finished:
+            if placement.may_write and not placement.is_finished:
                 placement.finish(False)  # what it has written so far is no result
         problems = restore_all(self.root_link)
         for placement in list(self.placements.values()):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 class Placement:
     """The folder of an attempt, its inputs, and what it sets aside. All paths are absolute: this works in any thread. `root_link`: a
-    path of the run's folder `root` that stays valid. `is_ready`: whether it is prepared, or could not be (`error`). `is_finished`:
-    whether `finish` is done."""
+    path of the run's folder `root` that stays valid. `is_ready`: whether it is prepared, or could not be (`error`). `may_write`:
+    whether its program may have begun. `is_finished`: whether `finish` is done."""
 
     def __init__(
         self, root: str, root_link: str, attempt: Attempt, store: ContentStore, report: Callable[[str], object]
@@ -33,7 +33,7 @@ class Placement:
         below = [name for _, name in spec.outputs if name not in spec.plain]
         self.layout = build_layout(None, spec.files, below, spec.needed_folders)
         self.locks = PathLocks([os.path.join(self.directory, path) for path in self.plain], report)
-        self.is_ready = self.is_finished = False
+        self.is_ready = self.may_write = self.is_finished = False
         self.error: Exception | None = None
 
     def prepare(self) -> None:
