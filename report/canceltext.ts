@@ -37,9 +37,8 @@ export function formatCancelledRun(run: CancelledRun): string {
     return toPrintableText([
       `${name}: ${how}, but not on ${failed.join(", ")}: agents there exit when their lease expires; cancel again when the nodes can be reached`,
     ]);
-  return toPrintableText([
-    `${name}: ${how}; ${describeKept(run)}${describeDropped(run)}nothing is left on ${pluralize(nodes.length, "node")}`,
-  ]);
+  const where = nodes.length === 0 ? "" : ` on ${pluralize(nodes.length, "node")}`;
+  return toPrintableText([`${name}: ${how}; ${describeKept(run)}${describeDropped(run)}nothing is left${where}`]);
 }
 
 function formatNewRun({ name, directory, queued = 0 }: CancelledRun): string {

@@ -140,7 +140,9 @@ export function formatNodeState(node: LiveNode, sessionSeconds: number): string 
   return parts.join(", ");
 }
 
+/** A coordinator that resumes a run knows what runs on a node before it knows the node's slots. */
 function formatRunning(running: number, slots: number): string {
+  if (running > slots) return `${pluralize(running, "chunk")} run${running === 1 ? "s" : ""}`;
   return `${formatCount(running)} of ${pluralize(slots, "slot")} run${running === 1 ? "s" : ""}`;
 }
 

@@ -25,6 +25,10 @@ export const ON_REQUEST = "on request";
 export function listChunkAttempts(history: RunHistory, includes: (chunk: string) => boolean): ChunkAttempt[] {
   const { sessions, status } = history;
   const isRunning = status.state === "running";
+  // What the live run shows is up to a second older than the journal.
+  const ended = new Set(history.executions.map(({ chunk, attempt }) => `${chunk} ${attempt}`));
+  const live = isRunning ? listLiveAttempts(status.live) : [];
+  const running = live.filter((one) => !ended.has(`${one.live.chunk} ${one.live.attempt}`));
   const place = <T extends { chunk: string; attempt: number; node: string; slot: number }>(one: T) => {
     const { chunk, attempt, node, slot } = one;
     const gpu = status.live?.slots.find((other) => other.node === node && other.slot === slot)?.gpu;
@@ -50,7 +54,7 @@ export function listChunkAttempts(history: RunHistory, includes: (chunk: string)
       ...times(one.from, one.seconds),
       reason: one.by === undefined ? one.why : `${one.why} by run ${one.by}`,
     })),
-    ...(isRunning ? listLiveAttempts(status.live) : []).map(({ node, slot, live }) => ({
+    ...running.map(({ node, slot, live }) => ({
       ...place({ chunk: live.chunk, attempt: live.attempt, node, slot }),
       state: "running" as const,
       began: live.since,
