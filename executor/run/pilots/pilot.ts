@@ -74,6 +74,11 @@ export function isOverdue({ beganAtMs }: Pick<Pilot, "beganAtMs">, { request }: 
   return beganAtMs !== undefined && nowMs > beganAtMs + (request.timeSeconds + OVERDUE_SECONDS) * 1000;
 }
 
+/** Whether a pilot of an earlier session is about to join: it ran then, or its cluster has not said yet that it does not. */
+export function joinsSoon({ state, beganAtMs, isReleased }: Pilot): boolean {
+  return !isReleased && (state === "starting" || (state === "pending" && beganAtMs !== undefined));
+}
+
 /** Returns the name of the node that a pilot is in its run. */
 export function nodeNameOf(cluster: Cluster, { id }: Pilot): string {
   return createPilotNode(cluster, id!).name;

@@ -15,7 +15,7 @@ import { ClusterPilots, type PilotEvent } from "./clusterpilots.js";
 import { countMissingPilots } from "./decidepilots.js";
 import { endOpenPilots } from "./endopenpilots.js";
 import { findIdlePilots } from "./idlepilots.js";
-import { nodeNameOf, type Pilot } from "./pilot.js";
+import { joinsSoon, nodeNameOf, type Pilot } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
 import { areStuck, usableSeconds } from "./stuckpilots.js";
 import type { UsedCluster } from "./usedcluster.js";
@@ -28,7 +28,7 @@ const RESUME_SECONDS = 90;
 export class PilotWatch {
   private readonly clusters: readonly { used: UsedCluster; pilots: ClusterPilots }[];
   private timer: NodeJS.Timeout | undefined;
-  private stepping: Promise<void> | undefined;
+  private readonly acting = new Map<UsedCluster, Promise<void>>();
   private readonly stopping = new AbortController();
   private isExpecting = true;
   /** Since when some chunk has waited, in monotonic seconds; undefined = none does. */
@@ -65,15 +65,15 @@ export class PilotWatch {
     await Promise.all(resumed.map(({ pilots }) => this.endBroken(() => pilots.look())));
     if (this.stopping.signal.aborted) return;
     this.timer = setInterval(() => this.step(), STEP_MS);
-    while (!this.stopping.signal.aborted && monotonicSeconds() < until && !this.areResumed(resumed))
-      await sleep(STEP_MS);
+    const isResuming = () => resumed.some(({ pilots }) => [...pilots.pilots.values()].some(joinsSoon));
+    while (!this.stopping.signal.aborted && monotonicSeconds() < until && isResuming()) await sleep(STEP_MS);
   }
 
   /** Stops to look at clusters, and submits nothing more. Pilots stay as they are. */
   async stop(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.timer);
-    await this.stepping;
+    await Promise.all(this.acting.values());
   }
 
   /**
@@ -118,15 +118,6 @@ export class PilotWatch {
     );
   }
 
-  /** Whether no pilot of an earlier session is about to join: also not where its cluster has not answered yet. */
-  private areResumed(resumed: readonly { pilots: ClusterPilots }[]): boolean {
-    const pilots = resumed.flatMap((one) => [...one.pilots.pilots.values()]);
-    return pilots.every(
-      ({ state, beganAtMs, isReleased }) =>
-        isReleased || (state !== "starting" && (state !== "pending" || beganAtMs === undefined)),
-    );
-  }
-
   /** Ends the run where this rejects: its disk fails. */
   private async endBroken(work: () => Promise<unknown>): Promise<void> {
     try {
@@ -137,28 +128,36 @@ export class PilotWatch {
   }
 
   private step(): void {
-    if (this.stepping !== undefined || this.stopping.signal.aborted) return;
-    this.stepping = this.endBroken(() => this.act()).finally(() => {
-      this.stepping = undefined;
-    });
-  }
-
-  private async act(): Promise<void> {
+    if (this.stopping.signal.aborted) return;
     const busy = this.countAttempts();
     const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
     const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
     this.waitingSince = demand.waitingChunks > 0 ? (this.waitingSince ?? monotonicSeconds()) : undefined;
     for (const { used, pilots } of this.clusters) {
-      if (this.stopping.signal.aborted) return;
-      this.noteWorkers(used, pilots, busy);
-      await this.releaseIdle(used, pilots, demand);
-      if (pilots.canSubmit && !this.stopping.signal.aborted) {
-        const missing = this.countMissing(used, pilots, demand);
-        if (missing > 0) await pilots.submit(missing, this.stopping.signal);
-      }
-      if (!this.stopping.signal.aborted) await pilots.lookIfDue();
+      // A cluster that does not answer holds up no other.
+      if (this.acting.has(used)) continue;
+      const acting = this.endBroken(() => this.act(used, pilots, demand, busy));
+      this.acting.set(
+        used,
+        acting.finally(() => this.acting.delete(used)),
+      );
     }
     this.updateExpectation(demand.waitingChunks > 0);
+  }
+
+  private async act(
+    used: UsedCluster,
+    pilots: ClusterPilots,
+    demand: SlotDemand,
+    busy: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    this.noteWorkers(used, pilots, busy);
+    await this.releaseIdle(used, pilots, demand);
+    if (pilots.canSubmit && !this.stopping.signal.aborted) {
+      const missing = this.countMissing(used, pilots, demand);
+      if (missing > 0) await pilots.submit(missing, this.stopping.signal);
+    }
+    if (!this.stopping.signal.aborted) await pilots.lookIfDue();
   }
 
   private countMissing({ cluster, chunksPerPilot }: UsedCluster, pilots: ClusterPilots, demand: SlotDemand): number {

@@ -17,7 +17,7 @@ import { waitUntil } from "../../../lab/waituntil.js";
 import { FakeEngine } from "./fakeengine.js";
 
 /** A watch of the cluster `hpc`, of a run that has this many waiting chunks, and whose nodes do nothing by themselves. */
-function createWatch(t: Test, { waitingChunks = 4, keys = "pilots: 2" } = {}) {
+function createWatch(t: Test, { waitingChunks = 4, keys = "pilots: 2", isBesideHung = false } = {}) {
   const engine = new FakeEngine();
   const added: { node: Node; deadline: number; worker: object }[] = [];
   const expected: boolean[] = [];
@@ -44,10 +44,20 @@ function createWatch(t: Test, { waitingChunks = 4, keys = "pilots: 2" } = {}) {
   const observer = { notice: (message: string) => notices.push(message) } as unknown as RunObserver;
   const unusable: string[] = [];
   const records = new PilotRecords(journal, "/i.yaml");
-  const watch = new PilotWatch([used], coordinator, ["r1"], records, "/i.yaml", observer, (_, error) => {
-    unusable.push(error.reason);
-  });
-  t.teardown(() => watch.stop());
+  const hung = { submit: () => new Promise(() => {}) } as unknown as SlurmEngine;
+  const other = { ...used, cluster: { ...used.cluster, name: "hung" }, engine: hung };
+  const watch = new PilotWatch(
+    isBesideHung ? [other, used] : [used],
+    coordinator,
+    ["r1"],
+    records,
+    "/i.yaml",
+    observer,
+    (_, error) => {
+      unusable.push(error.reason);
+    },
+  );
+  if (!isBesideHung) t.teardown(() => watch.stop());
   return { added, demand, ends, engine, expected, journal, notices, unusable, watch };
 }
 
@@ -134,4 +144,14 @@ t.test("an error that is not the cluster's ends the run", async (t) => {
   await watch.start([]);
   await waitUntil("the run ends", () => ends.length > 0, 10);
   t.strictSame(ends[0], { state: "broken", error });
+});
+
+t.test("a cluster that does not answer holds up no other", async (t) => {
+  const { added, engine, watch } = createWatch(t, { isBesideHung: true });
+  await watch.start([]);
+  await waitUntil("both are submitted", () => engine.jobs.size === 2, 10);
+  engine.set("101", { state: "running", secondsLeft: 1800 });
+  await waitUntil("one has joined", () => added.length === 1, 10);
+  t.match(added, [{ node: { name: "hpc/101" } }]);
+  void watch.stop(); // it waits for the other
 });
