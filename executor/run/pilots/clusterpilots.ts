@@ -5,14 +5,12 @@ import { MusterError } from "../../../schemas/errors.js";
 import { failpoint } from "../failpoint.js";
 import type { OpenPilot } from "../record/openpilots.js";
 import { monotonicSeconds } from "../timer.js";
-import { pauseAfterFailures, pauseBeforeLook } from "./decidepilots.js";
+import { pauseAfterFailures, pauseAfterRefusal, pauseBeforeLook } from "./decidepilots.js";
 import { createPilot, drawToken, formatJobName, isOverdue, type Pilot, parseJobName } from "./pilot.js";
 import type { PilotRecords } from "./pilotrecords.js";
 
 /** So many pilots in a row that end before they could work mean that none will. */
 const MAX_FAILURES = 3;
-/** Until a pilot can be submitted again that the cluster's limits did not allow. */
-const LIMIT_PAUSE_SECONDS = 60;
 /** How long a pilot may be ending before its chunks go to others. */
 const ENDING_SECONDS = 45;
 /** A cluster that has never answered for so long is not waited for. */
@@ -44,7 +42,9 @@ export class ClusterPilots {
   /** Since when the cluster was asked for its first answer, in monotonic seconds; undefined = it has not been asked. */
   private firstAskedAt: number | undefined;
   private hasAnswered = false;
-  private isLimitNoticed = false;
+  /** How often in a row the cluster has refused a pilot since it accepted one; undefined = it has accepted none. */
+  private refusals: number | undefined;
+  private isRefusalNoticed = false;
 
   constructor(
     readonly cluster: Cluster,
@@ -158,7 +158,8 @@ export class ClusterPilots {
       pilot.state = "pending";
       await this.records.recordId(this.cluster.name, pilot);
       failpoint("pilot-recorded");
-      this.isLimitNoticed = false;
+      this.refusals = 0;
+      this.isRefusalNoticed = false;
       return undefined;
     } catch (error) {
       if (!(error instanceof MusterError)) throw error;
@@ -168,11 +169,14 @@ export class ClusterPilots {
   }
 
   private handleRefusal(pilot: Pilot, error: MusterError): void {
-    if (error instanceof SlurmError && error.kind === "limited") {
-      this.forget(pilot, "a limit of the cluster");
-      this.pausedUntil = monotonicSeconds() + LIMIT_PAUSE_SECONDS;
-      if (!this.isLimitNoticed) this.notice(`no further pilot for now: ${error.reason}`);
-      this.isLimitNoticed = true;
+    if (error instanceof SlurmError) {
+      if (this.refusals !== undefined && error.kind === "refused") this.refusals++;
+      const pause = pauseAfterRefusal(error.kind, this.refusals);
+      this.forget(pilot, error.kind === "limited" ? "a limit of the cluster" : "refused");
+      if (pause === undefined) return this.fail(error);
+      this.pausedUntil = monotonicSeconds() + pause;
+      if (!this.isRefusalNoticed) this.notice(`no further pilot for now: ${error.reason}`);
+      this.isRefusalNoticed = true;
       return;
     }
     if (["LOST", "TIMEOUT", "UNREACHABLE", "DROPPED"].includes(error.code)) {
@@ -202,9 +206,8 @@ export class ClusterPilots {
     for (const pilot of this.pilots.values())
       if (isOverdue(pilot, this.cluster, Date.now()))
         this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
-    const isHopeless =
-      !this.hasAnswered && monotonicSeconds() >= (this.firstAskedAt ?? Infinity) + FIRST_ANSWER_SECONDS;
-    if (!isHopeless) return;
+    const seconds = monotonicSeconds() - (this.firstAskedAt ?? Infinity);
+    if (this.hasAnswered || seconds < FIRST_ANSWER_SECONDS) return;
     for (const pilot of this.pilots.values()) if (pilot.id === undefined) this.setAside(pilot);
     this.fail(error);
   }
@@ -262,11 +265,10 @@ export class ClusterPilots {
 
   /** Whether a pilot that is being ended may still hand over results and states: its agent is told some time before. */
   private mayStillReport(pilot: Pilot): boolean {
-    const now = monotonicSeconds();
     if (pilot.state !== "working") return false;
     if (pilot.endingSince === undefined) this.lookSoon();
-    pilot.endingSince ??= now;
-    return now < pilot.endingSince + ENDING_SECONDS;
+    pilot.endingSince ??= monotonicSeconds();
+    return monotonicSeconds() < pilot.endingSince + ENDING_SECONDS;
   }
 
   /** Stops waiting for a submission that was not seen. It stays open in the journal until the queue is looked at for the last time. */

@@ -1,3 +1,5 @@
+import type { SlurmRefusal } from "../../../fleet/slurm/slurmerror.js";
+
 /** How many pilots are submitted at a time: the next ones are when these have been looked at. */
 const MAX_PER_ROUND = 4;
 /** A slot of a pilot is worth having for so much work: to get it takes seconds, on most clusters minutes. */
@@ -40,6 +42,20 @@ const MAX_PAUSE_SECONDS = 600;
 /** Returns how long no pilot is submitted after so many failures in a row. */
 export function pauseAfterFailures(failures: number): number {
   return failures === 0 ? 0 : Math.min(MAX_PAUSE_SECONDS, MIN_PAUSE_SECONDS * 2 ** (failures - 1));
+}
+
+/** Until a pilot can be submitted again that the cluster's limits did not allow. */
+const LIMIT_PAUSE_SECONDS = 60;
+/** So many refusals in a row, for more than an hour, of what was accepted before. */
+const MAX_REFUSALS = 10;
+
+/**
+ * Returns how long no pilot is submitted after the cluster did not accept one; undefined = it will accept none. `refusals`: how many there were
+ * in a row since it accepted the same request, e.g. because its partition is down since then; undefined = it never did.
+ */
+export function pauseAfterRefusal(kind: SlurmRefusal, refusals: number | undefined): number | undefined {
+  if (kind === "limited") return LIMIT_PAUSE_SECONDS;
+  return refusals === undefined || refusals > MAX_REFUSALS ? undefined : pauseAfterFailures(refusals);
 }
 
 /** Between two looks at the queue of a cluster: a controller serves all of its users. */

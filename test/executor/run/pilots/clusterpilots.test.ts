@@ -144,6 +144,33 @@ t.test("a refusal makes the cluster unusable", async (t) => {
   t.strictSame([states(), open(), pilots.canSubmit, pilots.problem], [[], [], false, error]);
 });
 
+t.test("a refusal of what was accepted before is waited for, for more than an hour", async (t) => {
+  const { clock, engine, pilots, take } = createPilots(t);
+  await pilots.submit(1);
+  take("notice");
+  engine.submitError = new SlurmError("refused", createCluster(), "sbatch", "Required partition not available");
+  await pilots.submit(1);
+  t.match(take("notice"), [{ message: /no further pilot for now: sbatch: Required partition not available/ }]);
+  let seconds = 0;
+  for (; pilots.problem === undefined && seconds < 7200; seconds += 10) {
+    clock.advance(10);
+    if (pilots.canSubmit) await pilots.submit(1);
+  }
+  t.ok(seconds > 3600 && seconds < 7200, `unusable after ${seconds} s`);
+  t.equal(take("unusable").length, 1);
+  t.strictSame(take("notice"), [], "it was said once");
+});
+
+t.test("one that is accepted ends a series of refusals", async (t) => {
+  const { engine, pilots } = createPilots(t);
+  await pilots.submit(1);
+  for (let n = 0; n < 30; n++) {
+    engine.submitError = n % 3 === 2 ? undefined : new SlurmError("refused", createCluster(), "sbatch", "not now");
+    await pilots.submit(1);
+  }
+  t.equal(pilots.problem, undefined);
+});
+
 t.test("a pilot that is being ended may hand over what it has", async (t) => {
   const { engine, pilots, take, pass } = createPilots(t);
   await pilots.submit(1);

@@ -95,8 +95,8 @@ t.test("an interrupted run leaves its pilots", async (t) => {
 
 t.test("a refusal does not end a run while earlier pilots wait", async (t) => {
   const { demand, engine, expected, unusable, watch } = createWatch(t, { waitingChunks: 1 });
-  await watch.start([]);
-  await waitUntil("one is submitted", () => engine.jobs.size === 1, 10);
+  engine.jobs.set("7", { jobName: formatJobName("r1", "a"), state: "pending" });
+  await watch.start([earlier("a", { id: "7" })]);
   engine.submitError = new SlurmError("refused", createCluster(), "sbatch", "partition is down");
   demand.waitingChunks = 2;
   await waitUntil("it is refused", () => unusable.length === 1, 10);
