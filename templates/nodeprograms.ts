@@ -97,7 +97,7 @@ export function relayProgram(job?: string): NodeProgram {
     readProgram(join(RELAY_PACKAGE, `${name}.py`)),
   ]);
   const stdin = deflateSync(RELAY_LOADER.replace("PARTS", () => JSON.stringify(JSON.stringify(parts))));
-  return { args: ["-IS", "-c", loaderOf(stdin), "relay", ...(job === undefined ? [] : [job])], stdin };
+  return { args: ["-IS", "-c", loaderOf(stdin), "relay", ...(job === undefined ? [] : ["--job", job])], stdin };
 }
 
 /** attempts/slots.py -> muster_agent.attempts.slots */

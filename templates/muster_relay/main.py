@@ -4,7 +4,7 @@ It is started where nothing but one program can be (a step of Slurm), arrives on
 stored. Over its stdin and stdout it then speaks in frames (frames.py). It ends when its stdin ends, or nobody reads its stdout.
 It kills nothing then, as sshd does: the programs notice that their streams have ended. Files that were not complete are removed.
 
-With a job id as argument it is in no step, but came over SSH: then it takes the environment of that allocation (allocation.py).
+With `--job ID` it is in no step, but came over SSH: then it takes the environment of that allocation (allocation.py).
 
 Its first frame, HELLO, holds {"version", "pid", "hostname", "environment"}: the variables of Slurm, and those that bind GPUs.
 """
@@ -157,8 +157,8 @@ def fail(reason: str) -> NoReturn:
 
 def main() -> None:
     try:
-        for job in sys.argv[2:]:
-            enter_allocation(job.encode())
+        if sys.argv[-2:-1] == ["--job"]:
+            enter_allocation(sys.argv[-1].encode())
         relay = Relay()
         relay.run()
     except AllocationError as error:
