@@ -95,6 +95,7 @@ t.test("a run goes on while the controller of Slurm is down", { skip }, async (t
   const job = makeJob("controller", { chunks: 24, gate: true });
   const run = job.start(["-i", inventory]);
   await untilWorking(job);
+  await slurm.storeState();
   await slurm.kill("slurmctld");
   job.openGate(slurm.compute);
   await waitUntil(

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Lab, LabNode } from "./lab.js";
 import { killMarked } from "./processes.js";
@@ -98,6 +98,14 @@ export class Slurm {
   /** Undoes `drain` and `down`. */
   async resume(node: LabNode): Promise<void> {
     await this.update(node, "resume");
+  }
+
+  /** Waits until the controller has stored what it knows of jobs, which it does every few seconds: one that is killed forgets the rest. */
+  async storeState(): Promise<void> {
+    const file = join(this.login.root, "var/spool/slurmctld/job_state");
+    const began = Date.now();
+    for (const { id } of await this.squeue()) await this.asRoot(["scontrol", "update", `JobId=${id}`, "Comment=store"]);
+    await waitUntil("the state is stored", () => existsSync(file) && statSync(file).mtimeMs > began, 20);
   }
 
   /** Kills a daemon (SIGKILL). Default node: the login node; for slurmd, the first compute node. */
