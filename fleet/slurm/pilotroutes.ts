@@ -47,7 +47,7 @@ export class PilotRoutes {
     });
     try {
       const relay = await this.openMachine(node, host, { signal: options.signal });
-      this.route = "ssh";
+      this.route ??= "ssh"; // a step of another pilot may have worked meanwhile
       return relay;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
