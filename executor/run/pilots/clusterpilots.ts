@@ -97,6 +97,7 @@ export class ClusterPilots {
       if (pilot.id !== undefined) ids.push(pilot.id);
     }
     if (ids.length > 0) this.notice(`${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} submitted`);
+    if (ids.length === this.pilots.size) this.nextLookAt = Infinity; // none of them runs yet
     this.lookSoon();
   }
 
@@ -206,8 +207,7 @@ export class ClusterPilots {
     for (const pilot of this.pilots.values())
       if (isOverdue(pilot, this.cluster, Date.now()))
         this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
-    const seconds = monotonicSeconds() - (this.firstAskedAt ?? Infinity);
-    if (this.hasAnswered || seconds < FIRST_ANSWER_SECONDS) return;
+    if (this.hasAnswered || monotonicSeconds() < (this.firstAskedAt ?? Infinity) + FIRST_ANSWER_SECONDS) return;
     for (const pilot of this.pilots.values()) if (pilot.id === undefined) this.setAside(pilot);
     this.fail(error);
   }
