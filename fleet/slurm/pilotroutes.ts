@@ -8,6 +8,7 @@ import { connectRelay, type RelayConnection } from "../relay/relayconnection.js"
 import type { Cluster } from "./cluster.js";
 import type { LoginConnections } from "./loginconnections.js";
 import type { SlurmCommands } from "./slurmcommands.js";
+import { isUnanswered } from "./slurmerror.js";
 
 const QUEUE_TIMEOUT_SECONDS = 60;
 /** Errors of a step that another way to the compute node may not have. */
@@ -37,6 +38,7 @@ export class PilotRoutes {
       return relay;
     } catch (error) {
       if (this.route === "step" || !(error instanceof MusterError) || !STEP_ERRORS.has(error.code)) throw error;
+      if (isUnanswered(error.reason)) throw error; // it passes, and says nothing of steps
       return await this.openInstead(node, error, options);
     }
   }
@@ -102,12 +104,12 @@ export class PilotRoutes {
   }
 }
 
+/** A log-in that is refused ends the pilot, unless the step might only have been late. */
 function createRouteError(node: Node, host: string, stepError: MusterError, error: ConnectionError): ConnectionError {
+  const code = stepError.code === "TIMEOUT" ? "TIMEOUT" : error.code;
+  const where = { node: node.name, step: "reach its compute node" };
   const step = stepError instanceof ConnectionError ? stepError.detail : stepError.reason;
   const detail = `by a step of Slurm: ${step}; over SSH to ${host}: ${error.step}: ${error.detail}`;
-  const next = `One of the two is needed: \`srun --overlap\` on the login node, or a log-in to the nodes of one's jobs (ssh -J LOGIN ${host}).`;
-  return new ConnectionError("CONFIG", { node: node.name, step: "reach its compute node" }, detail, {
-    next,
-    cause: error,
-  });
+  const next = `make one of the two possible: \`srun --overlap\` on the login node, or a log-in to the nodes of one's jobs (ssh -J LOGIN ${host})`;
+  return new ConnectionError(code, where, detail, { next, cause: error });
 }

@@ -6,6 +6,11 @@ import type { Cluster, ClusterKey } from "./cluster.js";
 const UNANSWERED =
   /Unable to contact slurm controller|Socket timed out|Connection (refused|timed out|reset)|Slurm backup controller|Zero Bytes were transmitted|Communication connection failure|munge|Protocol authentication error|Transport endpoint|temporarily unable|Unable to establish control/i;
 
+/** Whether words of Slurm say that its controller does not answer, or not now. */
+export function isUnanswered(words: string): boolean {
+  return UNANSWERED.test(words);
+}
+
 /** Words of Slurm about limits of the user: another pilot is possible when one has ended. */
 const LIMITED =
   /job submit limit|MaxSubmit|QOSMaxSubmit|AssocMaxSubmit|MaxJobs|MaxArraySize|submit limit|Job violates accounting\/QOS policy|Job count limit|too many jobs/i;
@@ -91,7 +96,7 @@ export function createSlurmError(cluster: Cluster, command: string, result: Comm
     const next = "Check that the commands of Slurm are on the PATH of a login shell there.";
     return new MusterError("MISSING", `${command}: ${words}`, { node, next });
   }
-  if (UNANSWERED.test(words)) {
+  if (isUnanswered(words)) {
     const next = "Check on the login node whether `squeue --me` answers; what runs goes on meanwhile.";
     return new MusterError("UNREACHABLE", `${command}: ${words}`, { node, next });
   }

@@ -80,6 +80,24 @@ t.test("where neither works, the error has both reasons", { skip }, async (t) =>
   const text = trial.out.replace(/\s+/g, " ");
   t.match(text, /by a step of Slurm: the relay ended with exit code 1: srun: error: Unable to create step/);
   t.match(text, /over SSH to compute\d: connect to rig@\S+:1: .*refused/);
-  t.match(text, /One of the two is needed: `srun --overlap` on the login node/);
+  t.match(text, /make one of the two possible: `srun --overlap` on the login node/);
+  await checkCluster(t, cluster);
+});
+
+t.test("a pilot whose compute node is not known is given back at once", { skip }, async (t) => {
+  const env = { MUSTER_SSH_CONFIG: shop.write("no_config", "") };
+  const refusal = refuseSteps();
+  t.teardown(() => refusal.undo());
+  const inventory = writeClusterInventory(cluster, { cpus: 2, pilots: 1 });
+  const job = new KnownJob(shop, "unknown", { chunks: 2 });
+  const run = job.start(["-i", inventory], env);
+  await waitUntil("it is released", () => /hpc\/\d+: ended: it was released/.test(run.stderr()), 60);
+  t.match(
+    run.stderr(),
+    /refused: reach its compute node: by a step of Slurm: .*; over SSH to compute\d: .* the host key/,
+  );
+  run.child.kill("SIGINT");
+  await run.ended;
+  t.equal((await runMuster(["cancel", job.run], { env })).code, 0);
   await checkCluster(t, cluster);
 });
