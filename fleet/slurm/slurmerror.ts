@@ -89,7 +89,9 @@ export function createSlurmError(cluster: Cluster, command: string, result: Comm
     return new MusterError("LOST", `${command}: the connection to the login node was lost: ${result.reason}`, { node });
   if (result.kind === "timeout") {
     const next = "Check on the login node whether `squeue --me` answers.";
-    return new MusterError("TIMEOUT", `${command} gave no answer within ${result.seconds} s`, { node, next });
+    const said = cleanWords(result.stderr); // of a munged that is down, while squeue repeats its attempts
+    const reason = `${command} gave no answer within ${result.seconds} s${said && `: ${said}`}`;
+    return new MusterError("TIMEOUT", reason, { node, next });
   }
   const words = cleanWords(result.stderr) || (result.kind === "exit" ? `exit ${result.code}` : result.signal);
   if (result.kind === "exit" && result.code === 127) {

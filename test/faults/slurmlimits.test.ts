@@ -116,6 +116,24 @@ t.test("the login node's sshd goes away and comes back", { skip }, async (t) => 
   await checkCluster(t, cluster);
 });
 
+t.test("munged is killed on every node while chunks run: it is said, and the run goes on", { skip }, async (t) => {
+  const inventory = writeClusterInventory(cluster, { cpus: 4, pilots: 2, partition: "cheap" });
+  const job = new KnownJob(shop, "munge", { chunks: 24, gate: true });
+  const run = job.start(["-i", inventory]);
+  await waitUntil("chunks run", () => job.listRunning(slurm.compute).length >= 8, 60);
+  const nodes = [slurm.login, ...slurm.compute];
+  for (const node of nodes) await slurm.kill("munged", node);
+  const said = /hpc: its queue cannot be looked at \(squeue.*Munge encode failed/;
+  await waitUntil("it says so", () => said.test(run.stderr()), 150);
+  for (const node of nodes) await slurm.start("munged", node);
+  job.openGate(slurm.compute);
+  const ran = await run.ended;
+  t.equal(ran.code, 0, ran.err);
+  checkResults(t, job);
+  t.equal(job.listExecutions(slurm.compute).length, 24, "no chunk was begun twice");
+  await checkCluster(t, cluster);
+});
+
 t.test("no python3 on the compute nodes", { skip }, async (t) => {
   const inventory = writeClusterInventory(cluster, { partition: "cheap", python: "/opt/none/python3" });
   const job = new KnownJob(shop, "python", { chunks: 1 });

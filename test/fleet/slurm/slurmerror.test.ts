@@ -80,6 +80,8 @@ t.test("how a command ended otherwise", async (t) => {
     t.equal(error.node, "hpc");
   }
   t.match(explain("", 3).error.reason, /sbatch: exit 3$/);
+  const waiting: CommandResult = { kind: "timeout", seconds: 60, stdout: "", stderr: SQUEUE.munge };
+  t.match(createSlurmError(cluster, "squeue", waiting).reason, /^squeue gave no answer within 60 s: .*[Mm]unge/);
 });
 
 t.test("the words are Slurm's own, in one printable line", async (t) => {
