@@ -78,8 +78,8 @@ export class ChaosJob {
 
   /** Where the result of these items is published, below results/. */
   resultPath(first: number, end: number): string {
-    const listed = this.plan.kind === "tasks" || this.plan.kind === "jobs-file";
-    return listed ? `out/t${first}.json` : `${this.chunkId(first, end)}/r.json`;
+    const isListed = this.plan.kind === "tasks" || this.plan.kind === "jobs-file";
+    return isListed ? `out/t${first}.json` : `${this.chunkId(first, end)}/r.json`;
   }
 
   /** What the result of these items must be. */
@@ -125,6 +125,17 @@ export class ChaosJob {
     return executions;
   }
 
+  /** Of a queue: the tasks of a batch, as JSON lines. */
+  batch(number: number): string {
+    const { items, batches } = this.plan;
+    const [from, to] = [number, number + 1].map((bound) => Math.floor((bound * items) / batches)) as [number, number];
+    const tasks = Array.from({ length: to - from }, (_, index) => ({
+      id: `t${from + index}`,
+      params: { n: from + index },
+    }));
+    return tasks.map((task) => `${JSON.stringify(task)}\n`).join("");
+  }
+
   private value(item: number): string {
     const { sizeBytes, first } = this.plan;
     const fed = this.feed === undefined ? "" : sha256Hex(this.feed);
@@ -133,7 +144,7 @@ export class ChaosJob {
   }
 
   private jobFile(): Record<string, unknown> {
-    const { kind, first, items, chunk, collect, recheck, attempts } = this.plan;
+    const { kind, first, items, chunk, collect, recheck, attempts, isWarm } = this.plan;
     const args = (start: string, end: string, output: string) => [start, end, "--output", output, this.settingsName];
     const task = (item: number) => {
       const output = `out/t${item}.json`;
@@ -147,12 +158,14 @@ export class ChaosJob {
       },
       matrix: { matrix: { n: [0, items] }, args: args("{n}", "+1", "r.json") },
       tasks: { tasks: Array.from({ length: items }, (_, item) => task(item)) },
-    }[kind as "range" | "matrix" | "tasks"];
+      queue: { params: { n: 0 }, args: args("{n}", "+1", "r.json") },
+    }[kind as "range" | "matrix" | "tasks" | "queue"];
     return {
       name: this.name,
       kind,
       ...spread,
       script: "worker.py",
+      ...(isWarm ? { worker: "warm" } : {}),
       inputs: [this.settingsName, ...(this.feed === undefined ? [] : ["feed.json"])],
       ...(kind === "tasks" ? {} : { outputs: ["r.json"] }),
       collect,

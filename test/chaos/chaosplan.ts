@@ -88,6 +88,7 @@ function needsOf(random: Random, kinds: FaultKind[], slots: number[]): Omit<JobC
   return {
     slots: slots.reduce((sum, count) => sum + count, 0),
     attempts: 3 + costly + (times === "once" ? slots.length : 0),
+    canBeQueue: !kinds.some((kind) => ["copy", "restore", "move"].includes(kind)),
     chunkFault: what === undefined ? undefined : ({ what: crueler, times } as Omit<ChunkFault, "item">),
   };
 }

@@ -4,6 +4,7 @@ import { checkReports } from "./checkreports.js";
 import { resultsProblems } from "./checkresults.js";
 import { injectDirectoryFault } from "./directoryfaults.js";
 import type { DirectoryFault, Fault, FaultMoment } from "./faultkinds.js";
+import { feedQueue } from "./feedqueue.js";
 import { finishRuns } from "./finishruns.js";
 import { injectNodeFault } from "./nodefaults.js";
 import { injectProcessFault } from "./processfaults.js";
@@ -31,17 +32,22 @@ function isDirectoryFault(fault: Fault): fault is FaultMoment & DirectoryFault {
 /** Runs a plan in its scenario: faults, the way to the end, and all checks. `adopt`: see finish. */
 export async function runPlan(scenario: Scenario, adopt: string[] | undefined): Promise<PlanResult> {
   const verdict: PlanResult = { problems: scenario.problems, injected: [], missed: [], executions: 0, items: 0 };
+  const feeding = feedQueue(scenario).catch((error) => {
+    scenario.problems.push(`the harness: ${error}`);
+  });
   try {
     for (const fault of scenario.plan.faults) {
       await reachMoment(scenario, fault);
       ((await inject(scenario, fault)) ? verdict.injected : verdict.missed).push(fault.kind);
     }
+    await feeding;
     const copied = scenario.copies.length > 1 ? scenario.plan.faults.find((fault) => fault.kind === "copy") : undefined;
     await finishRuns(scenario, copied?.kind === "copy" ? copied.order : undefined, adopt);
     await check(scenario);
   } catch (error) {
     scenario.problems.push(`the harness: ${error instanceof Error ? error.stack : error}`);
   }
+  await feeding;
   verdict.executions = [...countExecutions(scenario).values()].reduce((sum, count) => sum + count, 0);
   verdict.items = scenario.workload.items;
   return verdict;

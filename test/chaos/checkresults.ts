@@ -21,6 +21,9 @@ const EXPECTED_ENTRIES = [
   "summary.json",
 ];
 
+/** What belongs there beside that, for a queue. */
+const QUEUE_ENTRIES = ["queue.ndjson", "queue.index"];
+
 /** What is wrong with the results that the journals of a place have as committed, whatever has just happened. */
 export function committedProblems(place: RunCopy, { jobs }: Workload): string[] {
   return jobs.flatMap((placed) => {
@@ -100,7 +103,7 @@ function filesProblems(folder: string, job: ChaosJob, committed: CommittedItems[
     job.plan.collect === "lines" ? [] : committed.map(({ first, end }) => job.resultPath(first, end)),
   );
   const strange = found.filter((file) => !wanted.has(file));
-  const usual = [...EXPECTED_ENTRIES, job.aggregateName];
+  const usual = [...EXPECTED_ENTRIES, ...(job.plan.kind === "queue" ? QUEUE_ENTRIES : []), job.aggregateName];
   const beside = readdirSync(folder).filter((name) => !usual.includes(name));
   return [
     ...few(strange, (file) => `results/${file} belongs to no committed chunk`),

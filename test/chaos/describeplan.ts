@@ -24,8 +24,10 @@ export function describePlan(plan: ChaosPlan): string {
     .join("\n");
 }
 
-function jobText({ kind, items, collect, recheck, chunkFault }: JobPlan): string {
+function jobText({ kind, items, batches, isWarm, collect, recheck, chunkFault }: JobPlan): string {
   const more = [
+    kind === "queue" ? ` in ${batches} batches` : "",
+    isWarm ? " by warm workers" : "",
     collect === "lines" ? " as lines" : "",
     recheck === undefined ? "" : `, recheck ${recheck} %`,
     chunkFault === undefined ? "" : `, a chunk ${chunkFault.what} ${chunkFault.times}`,

@@ -10,13 +10,17 @@ export interface ChunkFault {
 
 /** A job of `items` items, which are its chunks but in a range. */
 export interface JobPlan {
-  kind: "range" | "tasks" | "matrix" | "jobs-file";
+  kind: "range" | "tasks" | "matrix" | "jobs-file" | "queue";
   /** Of a range: its first unit; may be beyond 2^53. */
   first: string;
   items: number;
   /** Of a range: items of a chunk, or the bounds of that. */
   chunk: number | { base: number; min: number; max: number };
   secondsPerItem: number;
+  /** Whether a worker takes chunk after chunk. */
+  isWarm: boolean;
+  /** Of a queue: in how many batches its tasks are added. */
+  batches: number;
   /** Bytes of an item's result. */
   sizeBytes: number;
   collect: "files" | "lines";
@@ -32,6 +36,8 @@ export interface JobConstraints {
   slots: number;
   attempts: number;
   isFed: boolean;
+  /** Whether it may be a queue: its run directory stays where it is. */
+  canBeQueue: boolean;
   chunkFault: Omit<ChunkFault, "item"> | undefined;
 }
 
@@ -40,10 +46,10 @@ const MAX_JOB_BYTES = 20_000_000;
 const MAX_FED_JOB_BYTES = 2_000_000;
 
 /** Draws a job that keeps so many slots busy for some seconds. */
-export function drawJob(random: Random, { slots, attempts, isFed, chunkFault }: JobConstraints): JobPlan {
-  const kind = random.pick(
-    isFed ? (["range", "matrix"] as const) : (["range", "tasks", "matrix", "jobs-file"] as const),
-  );
+export function drawJob(random: Random, { slots, attempts, isFed, canBeQueue, chunkFault }: JobConstraints): JobPlan {
+  const kinds = isFed ? (["range", "matrix"] as const) : (["range", "tasks", "matrix", "jobs-file", "queue"] as const);
+  const drawn = random.pick(kinds);
+  const kind = drawn === "queue" && !canBeQueue ? "tasks" : drawn;
   const chunkSeconds = random.magnitude(0.01, 0.5);
   const chunks = Math.min(90, Math.max(6, Math.round((random.real(1.5, 4) * slots) / chunkSeconds)));
   const per = kind === "range" ? random.integer(4, 20) : 1;
@@ -55,6 +61,8 @@ export function drawJob(random: Random, { slots, attempts, isFed, chunkFault }: 
     items,
     chunk: random.chance(0.3) ? per : { base: per, min: Math.ceil(per / 2), max: per * 4 },
     secondsPerItem: chunkSeconds / per,
+    isWarm: kind !== "jobs-file" && random.chance(0.35),
+    batches: random.integer(1, 5),
     sizeBytes: Math.max(12, Math.round(chunkBytes / per)),
     collect: kind !== "jobs-file" && chunkBytes < 20_000 && random.chance(0.4) ? "lines" : "files",
     recheck: random.chance(0.2) ? random.pick([5, 30]) : undefined,

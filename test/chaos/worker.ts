@@ -18,7 +18,7 @@ export interface WorkerSettings {
 
 /**
  * A worker whose results are known beforehand: `worker.py FIRST END --output PATH settings.json`, where END may be +COUNT. It notes
- * when it begins, ends and does wrong.
+ * when it begins, ends and does wrong. A warm one takes chunk after chunk (docs/worker-protocol.md).
  */
 export const WORKER = `#!/usr/bin/python3 -IS
 import hashlib, json, os, signal, sys, time
@@ -61,6 +61,10 @@ def others():
             pass
 
 def work():
+    global first, end, output, fed
+    first, output = int(sys.argv[1]), sys.argv[4]
+    end = first + int(sys.argv[2]) if sys.argv[2].startswith("+") else int(sys.argv[2])
+    fed = digest()
     note("began")
     if settings["chunkFault"] is not None:
         inject_fault(settings["chunkFault"])
@@ -71,13 +75,35 @@ def work():
         file.write("[" + ",".join(values) + "]" if settings["isList"] else values[0])
     note("ended")
 
+def take(folder):
+    with open(folder + "/chunk.json") as file:
+        chunk = json.load(file)
+    for name, descriptor in (("out", 1), ("err", 2)):
+        log = os.open(folder + "/" + name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, descriptor)
+        os.close(log)
+    os.chdir(chunk["cwd"])
+    for name in chunk["clear"]:
+        os.environ.pop(name, None)
+    os.environ.update(chunk["env"])
+    sys.argv[1:] = chunk["args"]
+
+def serve(source, sink):
+    os.write(sink, b"ready\\n")
+    for line in os.fdopen(source):
+        folder = line.rstrip("\\n").partition(" ")[2]
+        take(folder)
+        work()
+        os.write(sink, ("done %s\\n" % folder).encode())
+
 try:
     with open(sys.argv[5]) as file:
         settings = json.load(file)
-    first, output = int(sys.argv[1]), sys.argv[4]
-    end = first + int(sys.argv[2]) if sys.argv[2].startswith("+") else int(sys.argv[2])
-    fed = digest()
-    work()
+    descriptors = os.environ.pop("MUSTER_DESCRIPTORS", "").split()
+    if descriptors:
+        serve(*map(int, descriptors))
+    else:
+        work()
 except OSError as error:
     sys.exit("worker: %s" % error)
 `;
