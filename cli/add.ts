@@ -40,9 +40,9 @@ export async function add(
   return 0;
 }
 
-/** Returns what was added. Tasks that were there already may have been canceled, and then will not run. */
+/** Returns what was added. Tasks that were there already may have been cancelled, and then will not run. */
 function describeAdded(path: string, { added, known, accepted }: AddedTasks) {
-  return { added, known: known.length, accepted, canceled: readSettledTasks(path, known).canceled };
+  return { added, known: known.length, accepted, cancelled: readSettledTasks(path, known).cancelled };
 }
 
 async function readTasks(file: string): Promise<Source> {

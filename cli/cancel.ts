@@ -14,7 +14,7 @@ import {
   formatStoppedNode,
 } from "../report/canceltext.js";
 import { pluralize } from "../report/format.js";
-import { formatCanceledTasks } from "../report/queuetext.js";
+import { formatCancelledTasks } from "../report/queuetext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
@@ -71,7 +71,7 @@ async function cancelQueuedTasks(
   const queue = await openRunQueue(requireRunDirectory(word));
   const result = { directory: queue.path, ...(await cancelTasks(queue, ids)) };
   if (options.json) writers.out(formatJson(result, 2));
-  else if (!options.quiet) writers.out(formatCanceledTasks(result));
+  else if (!options.quiet) writers.out(formatCancelledTasks(result));
   return 0;
 }
 

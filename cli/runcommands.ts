@@ -60,7 +60,7 @@ function addCancel(muster: Command, setResult: SetResult): void {
   )
     .summary("end a run everywhere, and leave nothing on its nodes")
     .description(
-      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results that have ended there are collected first; `muster run` resumes the run. With --task, only tasks of a queue are canceled: those that wait are not started, those that run are stopped, and the run goes on.",
+      "Ends the run of a job or a pipeline: its coordinator, if it is alive, and everything on its nodes. Results that have ended there are collected first; `muster run` resumes the run. With --task, only tasks of a queue are cancelled: those that wait are not started, those that run are stopped, and the run goes on.",
     )
     .option("--task <id>", "cancel this task of a queue instead of the run; may be given several times", appendValue)
     .addHelpText(

@@ -11,12 +11,12 @@ export interface AddSettings {
   close?: boolean;
 }
 
-/** What `add` has added. `known`: how many tasks the queue had already. `canceled`: the ids of those that were canceled, and will not run. */
+/** What `add` has added. `known`: how many tasks the queue had already. `cancelled`: the ids of those that were cancelled, and will not run. */
 export interface AddOutcome {
   readonly directory: string;
   readonly added: number;
   readonly known: number;
-  readonly canceled: readonly string[];
+  readonly cancelled: readonly string[];
 }
 
 /**
@@ -34,8 +34,8 @@ export async function add(
     const source = () => createObjectSource({ kind: "tasks", tasks }, queue.job.folder);
     const { added, known } = tasks.length === 0 ? { added: 0, known: [] } : await addTasks(queue, source());
     if (close) await closeQueue(queue);
-    const { canceled } = readSettledTasks(queue.path, known);
-    return { directory: queue.path, added, known: known.length, canceled };
+    const { cancelled } = readSettledTasks(queue.path, known);
+    return { directory: queue.path, added, known: known.length, cancelled };
   } catch (error) {
     throw explainSystemError(error);
   }

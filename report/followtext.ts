@@ -30,8 +30,8 @@ function describe(event: Exclude<FollowEvent, { type: "output" }>): string {
 
 function describeOutcome(outcome: AttemptOutcome | undefined): string {
   if (outcome === undefined) return "ended";
-  const { exit, signal, timeout, canceled, fault } = outcome;
-  if (canceled) return "stopped";
+  const { exit, signal, timeout, cancelled, fault } = outcome;
+  if (cancelled) return "stopped";
   if (timeout) return "exceeded its timeout";
   if (signal !== null) return `killed by signal ${signal}`;
   if (exit !== 0) return `failed (exit code ${exit ?? "unknown"})`;

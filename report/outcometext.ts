@@ -1,12 +1,12 @@
 import type { ChunkOutcomes } from "../executor/run/record/chunkoutcomes.js";
 import { formatCount, pluralize } from "./format.js";
 
-/** Returns how many chunks failed, were stopped and canceled, to follow those that are done: ", 3 failed, 2 stopped"; nothing where none was. */
-export function formatOtherOutcomes({ failed, stopped = 0, canceled = 0 }: ChunkOutcomes): string {
+/** Returns how many chunks failed, were stopped and cancelled, to follow those that are done: ", 3 failed, 2 stopped"; nothing where none was. */
+export function formatOtherOutcomes({ failed, stopped = 0, cancelled = 0 }: ChunkOutcomes): string {
   const parts = [
     failed === 0 ? [] : `${formatCount(failed)} failed`,
     stopped === 0 ? [] : `${formatCount(stopped)} stopped`,
-    canceled === 0 ? [] : `${formatCount(canceled)} canceled`,
+    cancelled === 0 ? [] : `${formatCount(cancelled)} cancelled`,
   ];
   return parts
     .flat()

@@ -4,7 +4,7 @@ import { formatCount, pluralize, toPrintableText } from "./format.js";
 const MAX_NAMED_TASKS = 5;
 
 /**
- * What `muster add` has done to the queue of a run. `added` and what follows: undefined where it was only closed. `canceled`: those of the
+ * What `muster add` has done to the queue of a run. `added` and what follows: undefined where it was only closed. `cancelled`: those of the
  * tasks that were there already which will not run.
  */
 export interface QueueChangeResult {
@@ -12,41 +12,41 @@ export interface QueueChangeResult {
   added?: number;
   known?: number;
   accepted?: number;
-  canceled?: readonly string[];
+  cancelled?: readonly string[];
   closed: boolean;
 }
 
-/** What `muster cancel --task` has done. `done`, `canceled`: the tasks for which nothing was to be done. */
-export interface CanceledTasksResult {
+/** What `muster cancel --task` has done. `done`, `cancelled`: the tasks for which nothing was to be done. */
+export interface CancelledTasksResult {
   directory: string;
   tasks: readonly string[];
   done: readonly string[];
-  canceled: readonly string[];
+  cancelled: readonly string[];
 }
 
 /** Returns the lines of `muster add`. */
 export function formatAddedTasks(result: QueueChangeResult): string {
-  const { directory, added, known = 0, accepted = 0, canceled = [], closed } = result;
+  const { directory, added, known = 0, accepted = 0, cancelled = [], closed } = result;
   const already = known === 0 ? "" : `, ${formatCount(known)} ${known === 1 ? "was" : "were"} there already`;
   return toPrintableText([
     ...(added === undefined
       ? []
       : [`${directory}: ${pluralize(added, "task")} added${already}, ${formatCount(accepted)} in all`]),
-    ...(canceled.length === 0
+    ...(cancelled.length === 0
       ? []
-      : [`${directory}: canceled earlier, and will not run: ${nameTasks(canceled)}; a new id makes a new task`]),
+      : [`${directory}: cancelled earlier, and will not run: ${nameTasks(cancelled)}; a new id makes a new task`]),
     ...(closed ? [`${directory}: the queue is closed; the run ends when its tasks are done`] : []),
   ]);
 }
 
 /** Returns the lines of `muster cancel --task`. */
-export function formatCanceledTasks({ directory, tasks, done, canceled }: CanceledTasksResult): string {
+export function formatCancelledTasks({ directory, tasks, done, cancelled }: CancelledTasksResult): string {
   return toPrintableText([
     ...(tasks.length === 0
       ? []
-      : [`${directory}: ${pluralize(tasks.length, "task")} to be canceled, unless done by then`]),
+      : [`${directory}: ${pluralize(tasks.length, "task")} to be cancelled, unless done by then`]),
     ...(done.length === 0 ? [] : [`${directory}: done already: ${nameTasks(done)}`]),
-    ...(canceled.length === 0 ? [] : [`${directory}: canceled already: ${nameTasks(canceled)}`]),
+    ...(cancelled.length === 0 ? [] : [`${directory}: cancelled already: ${nameTasks(cancelled)}`]),
   ]);
 }
 

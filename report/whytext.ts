@@ -37,8 +37,8 @@ function describeState(state: ChunkExplanation["state"], runState: ChunkExplanat
       return "failed, and not tried again in this session";
     case "waiting":
       return "waiting for a slot";
-    case "canceled":
-      return "canceled: it has no result, and gets none";
+    case "cancelled":
+      return "cancelled: it has no result, and gets none";
     case "unfinished":
       return runState === "new" ? "queued; the run has not begun" : `not done; the run is ${runState}`;
     default:

@@ -1,7 +1,7 @@
 // Generated from schemas/*.json by `npm run generate`; changes belong there.
 
 /** The version of the protocol. An agent of another version is stopped. */
-export const PROTOCOL_VERSION = 13;
+export const PROTOCOL_VERSION = 14;
 
 /** Matches an attempt id: the nonce of a coordinator, a count, and a MAC. */
 export const ATTEMPT_ID = /^[0-9a-f]{16}-[0-9a-z]{1,12}-[0-9a-f]{16}$/;
@@ -209,7 +209,7 @@ export interface WithdrawCommand {
   readonly ids: string[];
 }
 
-/** Cancels attempts: those that run get SIGTERM, later SIGKILL. A `done` with `canceled` follows for each that the agent knew. */
+/** Cancels attempts: those that run get SIGTERM, later SIGKILL. A `done` with `cancelled` follows for each that the agent knew. */
 export interface CancelCommand {
   readonly op: "cancel";
   readonly ids: string[];
@@ -462,7 +462,7 @@ export interface DoneMessage {
   /** It ran for longer than its timeout. */
   readonly timeout: boolean;
   /** It was cancelled, so it did not fail. */
-  readonly canceled: boolean;
+  readonly cancelled: boolean;
   /** Its agent died while it ran. */
   readonly lost?: boolean;
   /** With `lost`: the node has not rebooted since it started. For the agent itself, which reads it back from its journal. */
@@ -502,7 +502,7 @@ export interface DoneMessage {
   readonly loading?: number;
   /** The intermediate values that its program has reported, in order. Default: none. */
   readonly values?: readonly [step: number, value: number | null][];
-  /** With `canceled`: its outputs are kept, as `keep` of `cancel` asked for. */
+  /** With `cancelled`: its outputs are kept, as `keep` of `cancel` asked for. */
   readonly stopped?: boolean;
   /** It was ended for a run of higher priority. Default: it was not. */
   readonly preempted?: {

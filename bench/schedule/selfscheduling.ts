@@ -73,7 +73,7 @@ export class SelfScheduling implements Decider {
       case "requeued":
       case "preempted":
       case "unitsAdded":
-      case "unitCanceled":
+      case "unitCancelled":
       case "queueClosed":
       case "tick":
         break;

@@ -23,7 +23,7 @@ for line in sys.stdin:
     message = json.loads(line)
     if "task" in message:
         asked += 1
-    elif {"output", "failure", "canceled"} & message.keys():
+    elif {"output", "failure", "cancelled"} & message.keys():
         ended += 1
         if message.get("output"):
             population.append((message["output"]["loss"], message["params"]))

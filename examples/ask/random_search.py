@@ -19,7 +19,7 @@ for line in sys.stdin:
     if "task" in message:  # one of an earlier life of this program: draw its numbers again
         make_trial(asked)
         asked += 1
-    elif {"output", "failure", "canceled"} & message.keys():
+    elif {"output", "failure", "cancelled"} & message.keys():
         ended += 1
         if message.get("output") and message["output"]["loss"] < best:
             best = message["output"]["loss"]

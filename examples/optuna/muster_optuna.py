@@ -50,7 +50,7 @@ def finish(study: Any, trial: Any, message: Dict[str, Any], value_of: Callable[[
     """Tells the study how a trial has ended."""
     for step, value in message.get("values", []):
         report(trial, step, value)
-    if "failure" in message or "canceled" in message:
+    if "failure" in message or "cancelled" in message:
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
     elif message.get("stopped"):
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)

@@ -119,7 +119,7 @@ export interface Job {
   readonly folder: string;
   readonly kind: "range" | "tasks" | "matrix" | "shards" | "queue";
   readonly first: bigint;
-  /** Of a queue: those of its tasks that were accepted, and not canceled, so far. */
+  /** Of a queue: those of its tasks that were accepted, and not cancelled, so far. */
   readonly units: bigint;
   /** The tasks of a queue; undefined for jobs of other kinds. */
   readonly queue?: JobQueue;

@@ -66,10 +66,10 @@ export class AttemptEndings {
     reports.noteEnded(attempt, done, scheduler.queueChanges.isEnding(done.id));
     if (done.lost) reports.recordLog(attempt, "its agent died while it ran");
     const outcome = determineOutcome(attempt, done, attempt.chunk.spec.timeout);
-    if (scheduler.stops.isWanted(attempt.chunk.id) && !done.lost && !(outcome.ok && !done.canceled))
+    if (scheduler.stops.isWanted(attempt.chunk.id) && !done.lost && !(outcome.ok && !done.cancelled))
       return this.collectStopped(worker, attempt, done);
-    if (done.lost || (done.canceled && !hasLeft(done))) return this.close(attempt, "requeued");
-    if (done.canceled) return this.collector.collectStopped(describeEnd(worker, attempt, done));
+    if (done.lost || (done.cancelled && !hasLeft(done))) return this.close(attempt, "requeued");
+    if (done.cancelled) return this.collector.collectStopped(describeEnd(worker, attempt, done));
     if (outcome.ok) this.run.handleEvent({ type: "finished", attempt: attempt.id, ...decodeFinished(done) });
     // The event may have replaced the attempt: a split shortens its chunk.
     const current = scheduler.attempt(done.id) ?? attempt;

@@ -106,8 +106,8 @@ export async function cancelRun(path: string, options: CancelOptions): Promise<C
 }
 
 function describeNewRun(path: string): CancelledRun {
-  const { accepted = 0n, canceled = 0n } = countQueue(path) ?? {};
-  const queued = Number(accepted - canceled);
+  const { accepted = 0n, cancelled = 0n } = countQueue(path) ?? {};
+  const queued = Number(accepted - cancelled);
   return {
     name: basename(path),
     directory: path,

@@ -18,7 +18,7 @@ export interface ChunkExplanation {
   run: string;
   chunk: string;
   /** `waiting`: no slot has it, or it is queued behind another chunk. `unfinished`: the same in a run that does not run. */
-  state: "done" | "stopped" | "running" | "waiting" | "failed" | "unfinished" | "canceled";
+  state: "done" | "stopped" | "running" | "waiting" | "failed" | "unfinished" | "cancelled";
   runState: RunStatus["state"];
   attempts: ChunkAttempt[];
   /** Why it will not be tried again in this session. */
@@ -44,7 +44,7 @@ export async function explainChunk(
   const history = await readRunHistory(path, Date.now());
   const { status } = history;
   const loaded = await loadInventoryAndJob(path, replay, findInventory);
-  const { job, inventory, error: jobError, canceled = [] } = loaded;
+  const { job, inventory, error: jobError, cancelled = [] } = loaded;
   const isRange = replay.header !== undefined && JSON.parse(replay.header.identity).kind === "range";
   const includes = isRange ? createRangeFilter(word) : (chunk: string) => chunk === word;
   const attempts = listChunkAttempts(history, includes);
@@ -55,10 +55,10 @@ export async function explainChunk(
   const units = job?.unitsOf(id);
   const isDone = attempts.some((one) => one.state === "done");
   // What was asked for while no coordinator was there is done by the next one.
-  const isAskedFor = status.state !== "running" && !isDone && units !== undefined && canceled.includes(units[0]);
-  const isCanceled = isAskedFor || (units !== undefined && replay.canceledUnits.overlaps(...units));
+  const isAskedFor = status.state !== "running" && !isDone && units !== undefined && cancelled.includes(units[0]);
+  const isCancelled = isAskedFor || (units !== undefined && replay.cancelledUnits.overlaps(...units));
   const isStopped = history.unstartedStops.includes(id);
-  const state = isCanceled ? "canceled" : isStopped ? "stopped" : judgeState(status, attempts, failure);
+  const state = isCancelled ? "cancelled" : isStopped ? "stopped" : judgeState(status, attempts, failure);
   const isOpen = status.live !== undefined && (state === "running" || state === "waiting");
   const nodes = inventory?.nodes ?? [];
   const size = isRange && units !== undefined ? { units: Number(units[1] - units[0]) } : {};
@@ -77,8 +77,8 @@ export async function explainChunk(
   };
 }
 
-/** `canceled`: the tasks of a queue whose cancellation was asked for. */
-type LoadedParts = { job?: Job; inventory?: Inventory; error?: string; canceled?: bigint[] };
+/** `cancelled`: the tasks of a queue whose cancellation was asked for. */
+type LoadedParts = { job?: Job; inventory?: Inventory; error?: string; cancelled?: bigint[] };
 
 /** Loads what rules need. A run can be explained without it, where its files are gone. */
 async function loadInventoryAndJob(
@@ -94,7 +94,7 @@ async function loadInventoryAndJob(
     if (header === undefined && !hasQueue(path)) return { inventory };
     const job = header === undefined ? (await openRunQueue(path)).job : await loadRecordedJob(path, header, inventory);
     const { changes = [] } = readQueue(path, job, new Map(), replay) ?? {};
-    return { inventory, job, canceled: changes.flatMap((one) => (one.type === "canceled" ? [one.unit] : [])) };
+    return { inventory, job, cancelled: changes.flatMap((one) => (one.type === "cancelled" ? [one.unit] : [])) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
     return { ...(inventory === undefined ? {} : { inventory }), error: error.message };

@@ -52,7 +52,7 @@ export function performInstruction(instruction: Instruction, targets: Instructio
     case "give-up":
       return reports.reportFailedChunk(instruction.failure);
     case "cancel":
-      return reports.reportCanceledTask(instruction.chunk);
+      return reports.reportCancelledTask(instruction.chunk);
     case "skip-recheck":
       return reports.reportSkippedRecheck(instruction.failure);
     case "wake":

@@ -68,10 +68,10 @@ export class RunReports {
   }
 
   /** Notes that an attempt has ended, for the timeline, and whether its chunk may be preempted again. */
-  noteEnded(attempt: Attempt, done: DoneMessage, isCanceling: boolean): void {
+  noteEnded(attempt: Attempt, done: DoneMessage, isCancelling: boolean): void {
     const { counters, eventLog, preempted } = this.records;
-    if (isCanceling && done.canceled)
-      counters.discardedSeconds += eventLog.recordUnneeded(attempt.node, attempt.id, "canceled");
+    if (isCancelling && done.cancelled)
+      counters.discardedSeconds += eventLog.recordUnneeded(attempt.node, attempt.id, "cancelled");
     else eventLog.noteEnded(attempt, done);
     if (done.preempted !== undefined) preempted.record(attempt.chunk.id, done.preempted.saved);
   }
@@ -96,12 +96,12 @@ export class RunReports {
     counters.discardedSeconds += eventLog.recordUnneeded(node, id, "superseded");
   }
 
-  /** Reports a task of a queue that is canceled. */
-  reportCanceledTask({ id, start, end }: Chunk): void {
+  /** Reports a task of a queue that is cancelled. */
+  reportCancelledTask({ id, start, end }: Chunk): void {
     const { counters, eventLog, chunkEvents } = this.records;
-    eventLog.recordCanceledTask(id, start, end);
-    counters.countCanceled();
-    chunkEvents.emit("canceled", id);
+    eventLog.recordCancelledTask(id, start, end);
+    counters.countCancelled();
+    chunkEvents.emit("cancelled", id);
   }
 
   /** Reports that the result of an attempt is discarded: another attempt has its chunk, or it was only compared. */

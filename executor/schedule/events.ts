@@ -153,7 +153,7 @@ export type Event = Readonly<
   /** The queue of the job has the tasks [start, end), too. */
   | { type: "unitsAdded"; start: bigint; end: bigint }
   /** A task of the queue is not wanted any more. */
-  | { type: "unitCanceled"; unit: bigint }
+  | { type: "unitCancelled"; unit: bigint }
   /** No more tasks will be added. */
   | { type: "queueClosed" }
   /** From now on chunks may be started. */
@@ -178,7 +178,7 @@ export type Instruction = Readonly<
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
   /**
-   * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is canceled; each comes back as `requeued`, unless it
+   * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is cancelled; each comes back as `requeued`, unless it
    * ends well before.
    */
   | { do: "evict"; node: string; ids: readonly string[] }
@@ -193,7 +193,7 @@ export type Instruction = Readonly<
   /** An attempt was lost because its agent died, or ran as long as nodes last; it uses up a try of its chunk. */
   | { do: "report-loss"; failure: Failure }
   | { do: "give-up"; failure: Failure }
-  /** A task of the queue is canceled: it will have no result. */
+  /** A task of the queue is cancelled: it will have no result. */
   | { do: "cancel"; chunk: Chunk }
   /** A chunk has its result but cannot be computed a second time. */
   | { do: "skip-recheck"; failure: Failure }

@@ -218,7 +218,7 @@ export class Scheduler {
       case "requeued":
         return this.requeuer.requeueAttempt(event.attempt, now);
       case "unitsAdded":
-      case "unitCanceled":
+      case "unitCancelled":
       case "queueClosed":
         return this.queueChanges.handle(event);
       case "dispatchOpened":

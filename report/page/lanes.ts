@@ -80,8 +80,8 @@ function explainStop({ why, by, from, at }: StoppedAttempt): string {
       return `stopped after ${ran}, the chunk was queued again`;
     case "preempted":
       return `stopped after ${ran} for run ${by ?? "?"}, which has a higher priority`;
-    case "canceled":
-      return `stopped after ${ran}, its task was canceled`;
+    case "cancelled":
+      return `stopped after ${ran}, its task was cancelled`;
     case "session ended":
       return `had run for ${ran} when the session ended`;
     default:

@@ -83,9 +83,9 @@ class Allocation:
         self.held = []
         known: list[Attempt] = []
         for until, attempt in candidates:
-            is_failure = attempt.status != 0 and not attempt.canceled and not attempt.timeout
+            is_failure = attempt.status != 0 and not attempt.cancelled and not attempt.timeout
             if is_failure and self.is_warned:
-                attempt.canceled = True
+                attempt.cancelled = True
             elif is_failure and time_now < until:
                 self.held.append((until, attempt))
                 continue

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .daemon import Agent
     from .wire import Message
 
-PROTOCOL_VERSION = 13  # schemas/protocol.json
+PROTOCOL_VERSION = 14  # schemas/protocol.json
 MAX_HELD_PER_MESSAGE = 100
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\Z")
 
@@ -173,7 +173,7 @@ class Commands:
         if spec is None:
             agent.outbox.fail(attempt, "the agent does not know the spec " + repr(given))
         elif refusal is not None:
-            attempt.canceled = agent.slots.has_slots(attempt)  # the slot is broken, the chunk did not fail
+            attempt.cancelled = agent.slots.has_slots(attempt)  # the slot is broken, the chunk did not fail
             agent.outbox.fail(attempt, refusal)
         else:
             agent.slots.enqueue(attempt)

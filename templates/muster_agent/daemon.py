@@ -238,7 +238,7 @@ class Agent:
         except MissingContent as missing:
             close_logs(attempt)
             self.server.send({"ev": "lacks", "sha256": missing.sha256})
-            attempt.canceled = True  # the chunk did not fail
+            attempt.cancelled = True  # the chunk did not fail
             return self.fail(attempt, None)
         except (OSError, ValueError, UnicodeError) as error:
             close_logs(attempt)

@@ -182,8 +182,8 @@ t.test("a run that ends while a node still builds, or is cancelled then, leaves 
   await waitUntil("it builds", () => counts()[1] === 2);
   child.kill("SIGKILL");
   await ended;
-  const canceled = await runMuster(["cancel", join(shop.folder, "endless/runs/endless"), ...limit.slice(0, 2)]);
-  t.equal(canceled.code, 0, canceled.err);
+  const cancelled = await runMuster(["cancel", join(shop.folder, "endless/runs/endless"), ...limit.slice(0, 2)]);
+  t.equal(cancelled.code, 0, cancelled.err);
   t.same(await nodes[1]!.quiet(30), []);
   await nodes[1]!.exec(["rm", "/var/tmp/slow"]);
 });

@@ -75,15 +75,15 @@ t.test("a cancelled run puts the user's files back", { skip }, async (t) => {
   putOnNodes("worker.py", WORKER);
   putOnNodes("wait", "");
   putOnNodes("results/1.json", "of an earlier run");
-  const file = jobsFile("canceled", [1]);
+  const file = jobsFile("cancelled", [1]);
   const running = startMuster(["run", file, "-i", inventory]);
   const ended = waitForExit(running);
   const at = () => [...nodes.keys()].find((index) => existsSync(onNode(index, "begun")));
   await waitUntil("it has begun", () => at() !== undefined);
   const index = at()!;
   t.notOk(existsSync(onNode(index, "results/1.json")), "set aside while the program runs");
-  const canceled = await runMuster(["cancel", join(shop.folder, "canceled/runs/jobs"), "-i", inventory]);
-  t.equal(canceled.code, 0, canceled.err);
+  const cancelled = await runMuster(["cancel", join(shop.folder, "cancelled/runs/jobs"), "-i", inventory]);
+  t.equal(cancelled.code, 0, cancelled.err);
   await ended;
   t.equal(readFileSync(onNode(index, "results/1.json"), "utf8"), "of an earlier run");
 });

@@ -25,16 +25,16 @@ function pipe(words: string[], text: string): Promise<MusterResult> {
   return waitForExit(child);
 }
 
-t.test("it is said which tasks are done or canceled already, by add and by cancel", async (t) => {
+t.test("it is said which tasks are done or cancelled already, by add and by cancel", async (t) => {
   const { file, run } = makeQueue("settled");
   const tasks = '{"id": "a"}\n{"id": "b"}\n{"id": "c"}\n';
   t.match(await pipe(["add", file, "-"], tasks), { code: 0 });
   t.match(await runMuster(["cancel", run, "--task", "b", "--task", "b"]), {
-    out: /1 task to be canceled, unless done/,
+    out: /1 task to be cancelled, unless done/,
   });
   t.match(await pipe(["add", file, "-"], '{"id": "b"}'), {
     code: 0,
-    out: /0 tasks added, 1 was there already, 3 in all\n.*canceled earlier, and will not run: b; a new id makes a new task/,
+    out: /0 tasks added, 1 was there already, 3 in all\n.*cancelled earlier, and will not run: b; a new id makes a new task/,
   });
   t.match(await pipe(["add", file, "-", "--close"], '{"id": "c"}'), {
     code: 0,
@@ -42,15 +42,15 @@ t.test("it is said which tasks are done or canceled already, by add and by cance
   });
   t.match(await runMuster(["run", file, "-i", "local"]), { code: 0 });
   const queue = shop.read("settled/runs/settled/queue.ndjson");
-  const canceled = await runMuster(["cancel", run, "--task", "a", "--task", "b"]);
-  t.match(canceled, { code: 0, out: /^\S+: done already: a\n\S+: canceled already: b\n$/ });
+  const cancelled = await runMuster(["cancel", run, "--task", "a", "--task", "b"]);
+  t.match(cancelled, { code: 0, out: /^\S+: done already: a\n\S+: cancelled already: b\n$/ });
   t.match(JSON.parse((await runMuster(["cancel", run, "--task", "a", "--json"])).out), {
     tasks: [],
     done: ["a"],
-    canceled: [],
+    cancelled: [],
   });
   t.equal(shop.read("settled/runs/settled/queue.ndjson"), queue, "nothing was asked for");
-  t.match(JSON.parse((await pipe(["add", file, "-", "--json"], tasks)).out), { added: 0, known: 3, canceled: ["b"] });
+  t.match(JSON.parse((await pipe(["add", file, "-", "--json"], tasks)).out), { added: 0, known: 3, cancelled: ["b"] });
 });
 
 t.test("what is missing is named: the id of a task, and a job file", async (t) => {
@@ -107,13 +107,13 @@ t.test("a run that only has queued tasks is a run for all commands", async (t) =
   t.match(JSON.parse((await muster("cancel", "fresh", "--json")).out), { state: "new", queued: 2, nodes: [] });
   t.match(await muster("cancel"), { code: 64, err: /there is no unfinished run here/ });
   t.match(await muster("cancel", "fresh", "--task", "u1"), { code: 0 });
-  t.match(await muster("why", "fresh", "u1"), { code: 0, out: /chunk u1 of fresh: canceled: it has no result/ });
-  t.match(await muster("status", "fresh"), { code: 0, out: /fresh: new: 0 of 1, 0 chunks done, 1 canceled/ });
+  t.match(await muster("why", "fresh", "u1"), { code: 0, out: /chunk u1 of fresh: cancelled: it has no result/ });
+  t.match(await muster("status", "fresh"), { code: 0, out: /fresh: new: 0 of 1, 0 chunks done, 1 cancelled/ });
   const plan = (...words: string[]) => muster("run", file, "-i", "local", "--plan", ...words);
   t.match(
     await plan(),
     { code: 0, out: /^fresh: 1 unit, time unknown until the first chunks have run/ },
-    "of two, one is canceled",
+    "of two, one is cancelled",
   );
   t.match(await pipe(["add", file, "-"], '{"id": "u4"}'), { code: 0 });
   t.match(JSON.parse((await plan("--json")).out), { units: "2" });
@@ -121,7 +121,7 @@ t.test("a run that only has queued tasks is a run for all commands", async (t) =
   t.match(await muster("add", "fresh", "--close"), { code: 0 });
   const ran = await runMuster(["run", file, "-i", "local"]);
   t.equal(ran.code, 0, ran.err);
-  t.match(await muster("why", run, "u1"), { code: 0, out: /canceled: it has no result/ });
+  t.match(await muster("why", run, "u1"), { code: 0, out: /cancelled: it has no result/ });
   t.match(await plan(), { code: 0, out: /^fresh: no task is waiting/ }, "all are done");
   t.match(await muster("cancel", "fresh"), { code: 0, out: /fresh: was complete; 2 chunks done/ });
 });

@@ -166,18 +166,18 @@ t.test("a queue closes by itself when it has had no work for a while", { skip },
   t.match(readFileSync(join(run, "queue.ndjson"), "utf8"), /"e":"close","at":"[^"]*","by":"idle"/);
 });
 
-t.test("tasks that wait or run are canceled, also before a coordinator is there", { skip }, async (t) => {
+t.test("tasks that wait or run are cancelled, also before a coordinator is there", { skip }, async (t) => {
   const { file, run } = makeJob("cancels");
   const waiting = ["a", "b", "c", "d"].map((id) => task(id, 1, "wait")).join("");
   t.match(await pipe(["add", file, "-"], waiting), { code: 0 });
-  t.match(await runMuster(["cancel", run, "--task", "d"]), { code: 0, out: /1 task to be canceled/ });
+  t.match(await runMuster(["cancel", run, "--task", "d"]), { code: 0, out: /1 task to be cancelled/ });
   const running = start(file);
   const running2 = () => nodes[0]!.processes().filter(({ argv }) => argv.includes("w.py")).length;
   await waitUntil("two run", () => running2() === 2);
   t.match(await runMuster(["cancel", run, "--task", "a", "--task", "c"]), { code: 0 });
   await waitUntil("b is left", () => running2() === 1);
   const why = async () => (await runMuster(["why", run, "a"])).out;
-  await waitUntil("a is canceled", async () => (await why()).includes("canceled: it has no result"));
+  await waitUntil("a is cancelled", async () => (await why()).includes("cancelled: it has no result"));
   t.match(await runMuster(["logs", run, "a"]), { code: 0, out: /^began 1$/m }, "what it has printed is kept");
   t.match(await runMuster(["cancel", run, "--task", "x"]), { code: 64, err: /has no task "x"/ });
   await runMuster(["add", run, "--close"]);
@@ -188,8 +188,8 @@ t.test("tasks that wait or run are canceled, also before a coordinator is there"
     outputs(run).map(({ chunk }) => chunk),
     ["b"],
   );
-  t.match(await runMuster(["run", file, "-i", inventory]), { code: 0, out: /already complete, 1 chunk, 3 canceled/ });
-  t.match(await runMuster(["report", run]), { code: 0, out: /complete: 1 chunk done, 3 canceled/ });
+  t.match(await runMuster(["run", file, "-i", inventory]), { code: 0, out: /already complete, 1 chunk, 3 cancelled/ });
+  t.match(await runMuster(["report", run]), { code: 0, out: /complete: 1 chunk done, 3 cancelled/ });
 });
 
 t.test("a step of a pipeline takes its tasks from another one, or from muster add", { skip }, async (t) => {

@@ -42,7 +42,7 @@ def done(id: str, chunk: str, slot: int, **changes: Any) -> None:
     output = {"path": "r.json", "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "data": base64.b64encode(data).decode()}
     log = {"size": 0, "data": ""}
     base = dict(
-        ev="done", id=id, chunk=chunk, slot=slot, exit=0, signal=None, timeout=False, canceled=False, seconds=0.1,
+        ev="done", id=id, chunk=chunk, slot=slot, exit=0, signal=None, timeout=False, cancelled=False, seconds=0.1,
         outputs=[output], missing=[], stdout=log, stderr=log, tail="",
     )  # fmt: skip
     say(**dict(base, **changes))

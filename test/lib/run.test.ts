@@ -221,7 +221,12 @@ t.test("tasks are added to a queue while it runs, and results decide on the next
   const job: JobFile = { ...gatedJob("queue", {}), kind: "queue", args: ["{chunk}", ""] };
   delete job.tasks;
   const queue = await run<string>(job, { inventory, folder });
-  t.match(await add(queue.directory, [{ id: "t1" }]), { directory: queue.directory, added: 1, known: 0, canceled: [] });
+  t.match(await add(queue.directory, [{ id: "t1" }]), {
+    directory: queue.directory,
+    added: 1,
+    known: 0,
+    cancelled: [],
+  });
   const seen: string[] = [];
   for await (const { chunk } of queue) {
     seen.push(chunk);

@@ -45,7 +45,7 @@ import { formatPlan } from "../../report/plantext.js";
 import { formatTotalProgress } from "../../report/progresstext.js";
 import { formatProject } from "../../report/projecttext.js";
 import { buildPipelineMetrics, buildRunMetrics, buildVerifyMetrics, formatMetrics } from "../../report/prometheus.js";
-import { formatAddedTasks, formatCanceledTasks } from "../../report/queuetext.js";
+import { formatAddedTasks, formatCancelledTasks } from "../../report/queuetext.js";
 import { formatTable } from "../../report/resulttable.js";
 import { formatSchedule } from "../../report/scheduletext.js";
 import { formatRunStatus, formatRunsTable } from "../../report/statustext.js";
@@ -148,7 +148,7 @@ export const TEXTS: Record<string, Rendering> = {
     formatCancelledPipeline,
   ),
   formatAddedTasks: shown({ directory: "/runs/trials", added: 3, accepted: 1204, closed: true }, formatAddedTasks),
-  formatCanceledTasks: shown({ directory: "/runs/t", tasks: ["a"], done: ["b"], canceled: ["c"] }, formatCanceledTasks),
+  formatCancelledTasks: shown({ directory: "/t", tasks: ["a"], done: ["b"], cancelled: ["c"] }, formatCancelledTasks),
   formatDrift: shown(reports, (all) => formatDrift(all, { rows: "all", diffs: true })),
   createDriftTable: shown(reports, (all) =>
     formatTable(

@@ -253,7 +253,7 @@ export const cancelled: CancelledRun = {
 export const stopped = { ...cancelled, nodes: cancelled.nodes.slice(1) };
 
 const place = { chunk: "trial=3", node: "rig", slot: 2 };
-const outcome = { exit: 0, signal: null, timeout: false, canceled: false };
+const outcome = { exit: 0, signal: null, timeout: false, cancelled: false };
 
 /** What happens to chunks whose output is followed. */
 export const followEvents: Exclude<FollowEvent, { type: "output" }>[] = [
@@ -267,7 +267,7 @@ export const followEvents: Exclude<FollowEvent, { type: "output" }>[] = [
   { type: "nodeLost", node: "rig", reason: "no route to the machine", isRetried: true },
   { type: "ended", ...place, outcome: undefined },
   { type: "ended", ...place, outcome },
-  ...[{ exit: 1 }, { signal: 9 }, { timeout: true }, { canceled: true }, { fault: "no output hits.json" }].map(
+  ...[{ exit: 1 }, { signal: 9 }, { timeout: true }, { cancelled: true }, { fault: "no output hits.json" }].map(
     (keys) => ({ type: "ended" as const, ...place, outcome: { ...outcome, ...keys } }),
   ),
 ];

@@ -76,7 +76,7 @@ t.test("the done message reports how a program ended", async (t) => {
     ["sigpipe", "kill -PIPE $$", { exit: null, signal: 13 }],
   ];
   for (const [id, script, expected] of table)
-    t.match(await attachment.run(id, script), { ...expected, timeout: false, canceled: false });
+    t.match(await attachment.run(id, script), { ...expected, timeout: false, cancelled: false });
   for (const [id, argv, reason] of [
     ["missing", ["no-such-program"], /no-such-program could not be started: no such program in PATH=/],
     ["path", ["./none"], /\.\/none could not be started: No such file/],
@@ -87,7 +87,7 @@ t.test("the done message reports how a program ended", async (t) => {
   }
   attachment.start("unstaged", { files: [["in.txt", "0".repeat(64), 0o644, 1]] }, ["true"]);
   t.match(await attachment.waitFor((one) => one.ev === "lacks"), { sha256: "0".repeat(64) });
-  t.match(await attachment.waitForDone("unstaged"), { canceled: true, exit: null }, "the chunk did not fail");
+  t.match(await attachment.waitForDone("unstaged"), { cancelled: true, exit: null }, "the chunk did not fail");
   const alive = await attachment.run("memory", "head -c 50000000 /dev/zero | tail -c 1 >/dev/null; sleep 0.2");
   t.ok(alive.seconds >= 0.2 && alive.seconds < 10);
   attachment.start("where", {}, ["pwd"]);

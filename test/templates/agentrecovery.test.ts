@@ -80,10 +80,10 @@ t.test("a program that kills its agent at once is reported as started until that
   await attachment.disconnect();
   const again = new AgentAttachment(folder);
   await again.open({ slots });
-  again.start("canceled", {}, ["sleep 1000"], 31);
+  again.start("cancelled", {}, ["sleep 1000"], 31);
   await again.waitFor((one) => one.ev === "started");
-  again.send({ op: "cancel", ids: ["canceled"] });
-  await again.waitForDone("canceled");
+  again.send({ op: "cancel", ids: ["cancelled"] });
+  await again.waitForDone("cancelled");
   // The others keep the agent busy, so that it dies in the turn of its event loop in which it starts all of them.
   again.start("killer", {}, ["kill -9 $PPID; sleep 1000"], 0);
   again.start("queued", {}, ["sleep 1000"], 0);
@@ -94,7 +94,7 @@ t.test("a program that kills its agent at once is reported as started until that
     const { held, pid } = await next.open({ slots });
     const died = held.filter(({ agentDied }) => agentDied).map(({ id }) => id);
     t.ok(died.includes("killer"), "it ran");
-    t.ok(!died.includes("queued") && !died.includes("canceled"), "queued and cancelled attempts did not");
+    t.ok(!died.includes("queued") && !died.includes("cancelled"), "queued and cancelled attempts did not");
     t.match(await next.waitForDone("killer"), { lost: true, agentDied: true });
     t.same(findProcesses(`MUSTER_ROOT=${folder.root}`), [], "no process is left");
     process.kill(pid, "SIGKILL");

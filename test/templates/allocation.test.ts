@@ -126,7 +126,7 @@ t.test("SIGTERM ends chunks, whose results are handed over before the folder goe
   attachment.start("2", {}, ["sleep 600"], 1);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "2");
   allocation.warn();
-  t.match(await attachment.waitForDone("2"), { canceled: true });
+  t.match(await attachment.waitForDone("2"), { cancelled: true });
   t.match(await attachment.waitFor((one) => one.ev === "broken" && one.slot === 0), { reason: "its allocation ends" });
   await new Promise((resolve) => setTimeout(resolve, 4000));
   t.ok(existsSync(allocation.root), "it waits for what was not collected");
@@ -186,11 +186,11 @@ t.test("a program that SIGTERM reached before the agent has not failed", async (
   const attachment = allocation.join();
   await attachment.open();
   const failed = await attachment.run("1", "exit 7");
-  t.match(failed, { exit: 7, canceled: false }, "another one has");
+  t.match(failed, { exit: 7, cancelled: false }, "another one has");
   attachment.start("2", {}, ["echo $$; kill -TERM $$; sleep 9"]);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "2");
   allocation.warn();
-  t.match(await attachment.waitForDone("2"), { canceled: true });
+  t.match(await attachment.waitForDone("2"), { cancelled: true });
 });
 
 t.test("a folder that others could replace is refused with an exit code", async (t) => {

@@ -124,7 +124,7 @@ t.test("a content that is lost in the run's store is taken from the cache again"
   rmSync(join(attachment.folder.root, "store", contentIn(join(node.workdir, "cache", "builds", key!))));
   attachment.start("a", { tree, build: key }, ["cat f"]);
   await attachment.waitFor(({ ev }) => ev === "lacks");
-  t.match(await attachment.waitForDone("a"), { canceled: true });
+  t.match(await attachment.waitForDone("a"), { cancelled: true });
   t.match(await build(), { cached: true, key });
   t.equal(decodeInline((await attachment.run("b", "cat f", { tree, build: key })).stdout), "made\n");
   t.equal(node.count(), 1);

@@ -57,11 +57,11 @@ t.test("an old file is never taken for a result, however the attempt ends", asyn
     t.equal(directory.read("results/x.json"), "old", id);
     t.same(directory.list(), ["x.json"], `${id}: what it left is gone`);
   }
-  attachment.start("canceled", spec, [`${write}; ${gated(directory, "true")}`]);
+  attachment.start("cancelled", spec, [`${write}; ${gated(directory, "true")}`]);
   await begun(directory);
   t.equal(directory.read("results/x.json"), "half\n");
-  attachment.send({ op: "cancel", ids: ["canceled"] });
-  t.match(await attachment.waitForDone("canceled"), { canceled: true });
+  attachment.send({ op: "cancel", ids: ["cancelled"] });
+  t.match(await attachment.waitForDone("cancelled"), { cancelled: true });
   t.equal(directory.read("results/x.json"), "old");
   t.same(directory.list(), ["x.json"]);
 });
@@ -174,7 +174,7 @@ t.test("an attempt that waits for a lock can be cancelled, and holds up neither 
   attachment.send({ op: "ping" });
   await attachment.waitFor((one) => one.ev === "pong");
   attachment.send({ op: "cancel", ids: ["waits"] });
-  t.match(await attachment.waitForDone("waits"), { canceled: true, exit: null });
+  t.match(await attachment.waitForDone("waits"), { cancelled: true, exit: null });
   attachment.start(
     "kept",
     directory.spec(["results/x.json"]),

@@ -29,6 +29,6 @@ t.test("an attempt that is withdrawn meanwhile never starts", async (t) => {
   const { attachment } = await attachAgent(t, { slots: slots("sick"), examine: 60 });
   attachment.start("gpu", {}, ["true"], 0);
   attachment.send({ op: "withdraw", ids: ["gpu"] }, { op: "examined" });
-  t.match(await attachment.waitForDone("gpu"), { canceled: true, exit: null });
+  t.match(await attachment.waitForDone("gpu"), { cancelled: true, exit: null });
   t.notOk(attachment.messages.some((one) => one.ev === "started"));
 });

@@ -52,7 +52,7 @@ class Followed {
   }
 
   result(id: string, chunk: string, keys: object = {}): void {
-    const common = { exit: 0, signal: null, timeout: false, canceled: false, missing: [] };
+    const common = { exit: 0, signal: null, timeout: false, cancelled: false, missing: [] };
     this.record({ ev: "done", id, chunk, slot: 3, ...common, ...keys });
   }
 
@@ -92,7 +92,7 @@ t.test("sends what an attempt prints, as it is written, to its end; and ends wit
   appendFileSync(node.path(ID, "out"), "two");
   await node.shown(ID, "out", "two");
   node.result(ID, "a", { exit: 7, signal: null });
-  t.match(await node.find("end", ID), { whole: true, outcome: { exit: 7, canceled: false } });
+  t.match(await node.find("end", ID), { whole: true, outcome: { exit: 7, cancelled: false } });
   t.equal(node.text(ID, "out"), "one\ntwo");
   t.equal(node.messages.filter((one) => one.ev === "log" && one.stream === "err").length, 1);
   node.end();

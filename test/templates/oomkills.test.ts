@@ -68,7 +68,7 @@ t.test("a program that the kernel kills for its memory is distinguished from ano
   );
   const enter = `echo $$ > ${folder}/cgroup.procs;`;
   const hog = await attachment.run("hog", `${enter} ${HOG}`);
-  t.match(hog, { signal: 9, exit: null, canceled: false });
+  t.match(hog, { signal: 9, exit: null, cancelled: false });
   if (canReadLog()) t.equal(hog.outOfMemory, "kernel log");
   else t.comment("skipped: the kernel log cannot be read here");
   const killed = await attachment.run("killed", "kill -9 $$");

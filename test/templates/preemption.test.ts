@@ -56,7 +56,7 @@ t.test("an attempt with a state ends for a run of higher priority, and both runs
   t.same(await low.attachment.waitFor((one) => one.ev === "preempted"), { ev: "preempted", id: "a", run: "high" });
   t.match(await low.attachment.waitFor((one) => one.ev === "slot"), { slot: 0, holder: "high" });
   const done = await low.attachment.waitForDone("a");
-  t.match(done, { canceled: true, preempted: { run: "high", saved: true }, state: { name: "one" } });
+  t.match(done, { cancelled: true, preempted: { run: "high", saved: true }, state: { name: "one" } });
   t.ok(done.seconds >= 5, `it had run for ${done.seconds} s`);
   t.notOk("holder" in (await high.attachment.waitFor((one) => one.ev === "slot")));
   t.match(await high.attachment.waitForDone("h"), { exit: 0 });
@@ -79,7 +79,7 @@ t.test("other attempts end by themselves", async (t) => {
       high.attachment.start("h", {}, ["true"]);
       t.match(await high.attachment.waitFor((one) => one.ev === "slot"), { holder: "low" });
       const done = await low.attachment.waitForDone("a");
-      t.match(done, { exit: 0, canceled: false, preempted: undefined }, name);
+      t.match(done, { exit: 0, cancelled: false, preempted: undefined }, name);
       t.match(await high.attachment.waitForDone("h"), { exit: 0 }, name);
     }),
   );
@@ -104,7 +104,7 @@ t.test("an attempt that must save first runs until it has saved something new", 
   );
   writeFileSync(go, "");
   const done = await low.attachment.waitForDone("a");
-  t.match(done, { canceled: true, preempted: { run: "high", saved: true }, state: { name: "y" } });
+  t.match(done, { cancelled: true, preempted: { run: "high", saved: true }, state: { name: "y" } });
   await high.attachment.waitForDone("h");
 });
 
@@ -114,7 +114,7 @@ t.test("an attempt that is killed after its grace, or saves nothing, says so", a
   await low.attachment.waitFor(hasStarted("a"));
   high.attachment.start("h", {}, ["true"]);
   const done = await low.attachment.waitForDone("a");
-  t.match(done, { signal: 9, canceled: true, preempted: { run: "high", saved: false }, state: undefined });
+  t.match(done, { signal: 9, cancelled: true, preempted: { run: "high", saved: false }, state: undefined });
   t.ok(done.seconds >= 8, `after five seconds and its grace: ${done.seconds} s`);
   await high.attachment.waitForDone("h");
 });
@@ -146,7 +146,7 @@ t.test("an attempt on two GPUs, and two attempts on one each, give way to each o
   start(low.attachment, "pair", saver("pair"), { slots: [0, 1] });
   await low.attachment.waitFor(hasStarted("pair"));
   high.attachment.start("h", {}, ["true"], 1);
-  t.match(await low.attachment.waitForDone("pair"), { canceled: true, preempted: { run: "high", saved: true } });
+  t.match(await low.attachment.waitForDone("pair"), { cancelled: true, preempted: { run: "high", saved: true } });
   t.match(await high.attachment.waitForDone("h"), { exit: 0 });
   for (const slot of [0, 1]) start(low.attachment, `one${slot}`, saver(`s${slot}`), { slot });
   for (const slot of [0, 1]) await low.attachment.waitFor(hasStarted(`one${slot}`));
@@ -155,7 +155,7 @@ t.test("an attempt on two GPUs, and two attempts on one each, give way to each o
     spec: { argv: ["sh", "-c"], env: {}, files: [], outputs: [], limit: 2 ** 32 },
   });
   const ends = await Promise.all([0, 1].map((slot) => low.attachment.waitForDone(`one${slot}`)));
-  for (const end of ends) t.match(end, { canceled: true, preempted: { run: "high", saved: true } });
+  for (const end of ends) t.match(end, { cancelled: true, preempted: { run: "high", saved: true } });
   t.ok(Math.abs(ends[0]!.seconds - ends[1]!.seconds) < 3, "both ended at once, not one after the other");
   t.equal(decodeInline((await high.attachment.waitForDone("wide")).stdout), "0,1\n");
 });
@@ -179,7 +179,7 @@ t.test("a warm worker ends with its chunk, and a new one takes the next", async 
   low.attachment.start("b", spec, ["0.1"]);
   await low.attachment.waitFor(hasStarted("a"));
   high.attachment.start("h", {}, ["true"]);
-  t.match(await low.attachment.waitForDone("a"), { canceled: true, preempted: { run: "high", saved: true } });
+  t.match(await low.attachment.waitForDone("a"), { cancelled: true, preempted: { run: "high", saved: true } });
   t.match(await high.attachment.waitForDone("h"), { exit: 0 });
   t.match(await low.attachment.waitForDone("b"), { exit: 0, missing: [] });
 });
@@ -216,5 +216,5 @@ t.test("a claim of another user has no effect", { skip: !isRoot && "needs root" 
   t.teardown(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   const done: DoneMessage = await attachment.waitForDone("a");
-  t.match(done, { exit: 0, canceled: false, preempted: undefined });
+  t.match(done, { exit: 0, cancelled: false, preempted: undefined });
 });

@@ -54,7 +54,7 @@ class World:
     def send(self, message):
         assert message["ev"] == "preempted" and message["run"] != ""
     def evict(self, attempt):
-        attempt.canceled, attempt.phase = True, "terminating"
+        attempt.cancelled, attempt.phase = True, "terminating"
         self.ended.append(attempt)
     def hasten(self, attempt, by):
         assert by > self.time and attempt.saves_first

@@ -78,6 +78,6 @@ t.test("a cancel that keeps outputs has those that exist in the result", async (
   await attachment.waitFor((one) => one.ev === "values");
   attachment.send({ op: "cancel", ids: ["a"], keep: true });
   const done = await attachment.waitForDone("a");
-  t.match(done, { canceled: true, stopped: true, exit: 0 });
+  t.match(done, { cancelled: true, stopped: true, exit: 0 });
   t.same(done.outputs.map(({ path }) => path).sort(), ["a", "b"]);
 });

@@ -28,7 +28,7 @@ t.test("a share that is left idle for a run of higher priority says so, and is f
   await low.attachment.waitForDone("short");
   t.match(await low.attachment.waitFor(isAbout(1)), { slot: 1, holder: "high" });
   low.attachment.send({ op: "withdraw", ids: ["next"] });
-  t.match(await low.attachment.waitForDone("next"), { canceled: true });
+  t.match(await low.attachment.waitForDone("next"), { cancelled: true });
   await wait(1200);
   t.notOk(
     low.attachment.messages.some((one) => one.ev === "slot" && one.holder === undefined),

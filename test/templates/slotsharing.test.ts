@@ -150,7 +150,7 @@ t.test("slots that were withdrawn are reported free once the other run has left"
   startChunks(second.attachment, "b", "true", 2, 2);
   for (const slot of [0, 1]) await second.attachment.waitFor((one) => one.ev === "slot" && one.slot === slot);
   second.attachment.send({ op: "withdraw", ids: ["b0"] });
-  t.match(await second.attachment.waitForDone("b0"), { canceled: true });
+  t.match(await second.attachment.waitForDone("b0"), { cancelled: true });
   writeFileSync(go, "");
   await waitForDone(second.attachment, "b1");
   t.match(await second.attachment.waitFor((one) => one.ev === "slot" && one.slot === 0), { holder: undefined });

@@ -34,7 +34,7 @@ t.test("states are reported while a program runs, and the last one when it has n
   const kept = (state: SavedState) => readFileSync(join(folder.root, "a/a/saved", `${state.folder}`, "deep/w"), "utf8");
   attachment.send({ op: "cancel", ids: ["a"] });
   const done = await attachment.waitForDone("a");
-  t.match(done, { canceled: true, state: { files: [{ path: "deep/w" }] } });
+  t.match(done, { cancelled: true, state: { files: [{ path: "deep/w" }] } });
   t.match(kept(done.state!), /^(first|second)$/);
 });
 

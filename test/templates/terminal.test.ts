@@ -93,7 +93,7 @@ t.test("timeout and cancel, also of a program that ignores SIGHUP and floods its
   attachment.start("stopped", TTY, ["trap '' HUP; echo > ../../up; yes"]);
   await waitUntil("it runs", () => existsSync(join(folder.root, "up")));
   attachment.send({ op: "cancel", ids: ["stopped"] });
-  t.match(await attachment.waitForDone("stopped"), { canceled: true, signal: 15 });
+  t.match(await attachment.waitForDone("stopped"), { cancelled: true, signal: 15 });
   t.equal(countTerminals(hello.pid), 0);
 });
 

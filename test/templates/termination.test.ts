@@ -31,7 +31,7 @@ t.test("a program has the grace of its job to end, whether it is out of time or 
   t.ok(killed.seconds < 4, `${killed.seconds} s`);
   const [timedOut, cancelled] = await Promise.all([late, attachment.waitForDone("cancelled")]);
   t.match(timedOut, { timeout: true, exit: 0 });
-  t.match(cancelled, { canceled: true, exit: 0 });
+  t.match(cancelled, { cancelled: true, exit: 0 });
   t.equal(decodeInline(timedOut.stdout), "saved\n");
   t.equal(decodeInline(cancelled.stdout), "saved\n");
 });
@@ -54,9 +54,9 @@ t.test("cancel ends queued and running attempts", async (t) => {
   attachment.start("kept", {}, ["echo ran"]);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "running");
   attachment.send({ op: "cancel", ids: ["queued", "running", "unknown"] });
-  t.match(await attachment.waitForDone("queued"), { canceled: true, exit: null, signal: null });
-  t.match(await attachment.waitForDone("running"), { canceled: true, signal: 15 });
-  t.match(await attachment.waitForDone("kept"), { canceled: false, exit: 0 });
+  t.match(await attachment.waitForDone("queued"), { cancelled: true, exit: null, signal: null });
+  t.match(await attachment.waitForDone("running"), { cancelled: true, signal: 15 });
+  t.match(await attachment.waitForDone("kept"), { cancelled: false, exit: 0 });
 });
 
 t.test("a cancel during a timeout shows up in the result together with the timeout", async (t) => {
@@ -67,7 +67,7 @@ t.test("a cancel during a timeout shows up in the result together with the timeo
   attachment.send({ op: "cancel", ids: ["late"] }, { op: "cancel", ids: ["late"] });
   await attachment.run("behind", "true", {}, 1); // refused at once, so the cancel before it has been read
   writeFileSync(join(folder.root, "go"), "");
-  t.match(await attachment.waitForDone("late"), { timeout: true, canceled: true });
+  t.match(await attachment.waitForDone("late"), { timeout: true, cancelled: true });
   const ended = await attachment.run("ended", "true");
   attachment.send({ op: "cancel", ids: ["ended"] });
   attachment.start("ended", {}, ["true"]);

@@ -183,7 +183,7 @@ ${WRITE_PID}`);
   await attachment.waitFor((one) => one.ev === "started" && one.id === "b");
   while (!existsSync(join(folder.root, "begun"))) await new Promise((resolve) => setTimeout(resolve, 20));
   attachment.send({ op: "cancel", ids: ["b"] });
-  t.match(await attachment.waitForDone("b"), { canceled: true });
+  t.match(await attachment.waitForDone("b"), { cancelled: true });
   const { output } = await run("c", spec);
   t.ok(findProcesses("MUSTER_WORKER=").includes(Number(output)));
   await attachment.stop();

@@ -127,7 +127,7 @@ t.test("a worker that closes a descriptor holds up no chunk", async (t) => {
   t.match(deaf.done, { exit: 0 });
   t.match(
     (await run("d", spec)).done,
-    { canceled: true, timeout: false },
+    { cancelled: true, timeout: false },
     "it did not get the chunk, which runs again",
   );
   const last = await run("e", spec);
@@ -142,7 +142,7 @@ t.test("a worker that dies while it is idle is replaced", async (t) => {
   process.kill(Number(first.output), "SIGKILL");
   await waitUntil("it is gone", () => !isAlive(first.output));
   const second = await run("b", spec);
-  t.match(second.done, { exit: 0, canceled: false });
+  t.match(second.done, { exit: 0, cancelled: false });
   t.not(second.output, first.output);
 });
 

@@ -141,7 +141,7 @@ t.test("a large project is prepared while other slots continue, and reset as wel
   t.equal(decodeInline((await attachment.run("again", `${count}; cat d8/f8`, { tree })).stdout), "3000\n78");
   rmSync(join(folder.root, "store", createHash("sha256").update("7").digest("hex")));
   await attachment.run("spoilt", "rm d7/f7", { tree });
-  t.match(await attachment.run("lacking", "true", { tree }), { canceled: true }, "the chunk did not fail");
+  t.match(await attachment.run("lacking", "true", { tree }), { cancelled: true }, "the chunk did not fail");
   t.equal((await attachment.run("other", "true", {}, 1)).exit, 0, "and the agent continues");
 });
 
@@ -161,7 +161,7 @@ t.test("a shared input that an attempt wrote to fails every attempt that had it,
   t.match(done, { exit: 0, error: /the input big was written to while it ran/ });
   const next = attachment.run("next", "true", spec);
   t.match(await attachment.waitFor((one) => one.ev === "lacks"), { sha256 });
-  t.match(await next, { canceled: true });
+  t.match(await next, { cancelled: true });
   folder.stage(content);
   t.equal(decodeInline((await attachment.run("good", "sha256sum < big", spec)).stdout), `${sha256}  -\n`);
   writeFileSync(join(folder.root, "go"), "");

@@ -48,8 +48,8 @@ export interface JobQueue {
   read(source: Source): TaskDefinition[];
   /** Adds tasks, and returns their units. Throws RangeError where a task has no program, and neither has the job. */
   accept(tasks: readonly TaskDefinition[]): [start: bigint, end: bigint];
-  /** Sets how many of the accepted tasks are canceled. */
-  setCanceled(count: bigint): void;
+  /** Sets how many of the accepted tasks are cancelled. */
+  setCancelled(count: bigint): void;
   /** Why it has closed by itself: it had no work for `idleSeconds`. */
   readonly closedBy?: "idle";
   /** No more tasks will come. `by`: why it closes by itself. */

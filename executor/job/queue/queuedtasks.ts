@@ -20,7 +20,7 @@ export class QueuedTasks implements JobQueue {
   readonly space = this.#list.toUnitSpace();
   readonly read: JobQueue["read"];
   readonly #filled = new Map<readonly Template[], readonly Template[]>();
-  #canceledCount = 0n;
+  #cancelledCount = 0n;
   #isOpen = true;
   #closedBy: "idle" | undefined;
 
@@ -36,9 +36,9 @@ export class QueuedTasks implements JobQueue {
     return this.space.units;
   }
 
-  /** How many of them are to be done: those that were not canceled. */
+  /** How many of them are to be done: those that were not cancelled. */
   get units(): bigint {
-    return this.accepted - this.#canceledCount;
+    return this.accepted - this.#cancelledCount;
   }
 
   get isOpen(): boolean {
@@ -54,8 +54,8 @@ export class QueuedTasks implements JobQueue {
     this.#closedBy = by;
   }
 
-  setCanceled(count: bigint): void {
-    this.#canceledCount = count;
+  setCancelled(count: bigint): void {
+    this.#cancelledCount = count;
   }
 
   accept(tasks: readonly TaskDefinition[]): [start: bigint, end: bigint] {

@@ -22,7 +22,7 @@ const LATE_SECONDS = 30;
 /** Tasks that wait for slots, from which on no more are added: times the slots, and at least. */
 const MAX_WAITING_PER_SLOT = 4;
 const MIN_MAX_WAITING = 1000;
-const OUTCOME_EVENTS = ["committed", "failed", "canceled", "valued"] as const;
+const OUTCOME_EVENTS = ["committed", "failed", "cancelled", "valued"] as const;
 
 /** What an asker works with. `sink`: adds tasks to the queue of the run; undefined = it is no queue. */
 export interface AskerOptions {
@@ -58,7 +58,7 @@ export class Asker {
     // Outcomes are counted from the first one on, whether or not the program runs.
     coordinator.chunkEvents.on("committed", (count) => outcomes.addResults(count));
     coordinator.chunkEvents.on("failed", (failure) => outcomes.addFailure(failure));
-    coordinator.chunkEvents.on("canceled", (chunk) => outcomes.addCanceled(chunk));
+    coordinator.chunkEvents.on("cancelled", (chunk) => outcomes.addCancelled(chunk));
   }
 
   /** Whether tasks may still come, although there are none now: it thinks, or is about to be started again. */

@@ -79,9 +79,9 @@ export function formatFailure({ chunk, node, reason }: Failure, params: Job["par
   return `{${parts.join(", ")}}`;
 }
 
-/** Returns the line about a task that was canceled. */
-export function formatCanceled(id: string, params: Job["params"]): string {
-  return `{"id": ${JSON.stringify(id)}, "params": ${formatParams(params)}, "canceled": true}`;
+/** Returns the line about a task that was cancelled. */
+export function formatCancelled(id: string, params: Job["params"]): string {
+  return `{"id": ${JSON.stringify(id)}, "params": ${formatParams(params)}, "cancelled": true}`;
 }
 
 /** Returns the line about an intermediate value. */

@@ -1,11 +1,11 @@
 import type { Coordinator } from "../coordinator.js";
-import { formatCanceled, formatFailure, formatResult, formatTask, formatValue, formatWant } from "./askline.js";
+import { formatCancelled, formatFailure, formatResult, formatTask, formatValue, formatWant } from "./askline.js";
 import { AskWant } from "./askwant.js";
 import type { Outcomes } from "./outcomes.js";
 import type { TaskSink } from "./tasksink.js";
 
 /**
- * Decides what to tell one life of an `ask` program next: first the tasks of the queue, then all results, failures and canceled tasks in the order of their
+ * Decides what to tell one life of an `ask` program next: first the tasks of the queue, then all results, failures and cancelled tasks in the order of their
  * commits, intermediate values of what runs, and how many tasks are lacking.
  */
 export class AskTeller {
@@ -55,7 +55,7 @@ export class AskTeller {
     if (this.nextOutcome >= this.outcomes.count) return undefined;
     const outcome = this.outcomes.get(this.nextOutcome++);
     if ("failure" in outcome) return formatFailure(outcome.failure, this.recordEnd(outcome.failure.chunk));
-    if ("canceled" in outcome) return formatCanceled(outcome.canceled, this.recordEnd(outcome.canceled));
+    if ("cancelled" in outcome) return formatCancelled(outcome.cancelled, this.recordEnd(outcome.cancelled));
     const line = this.outcomes.readLine(outcome);
     return formatResult(line, (chunk) => this.recordEnd(chunk));
   }

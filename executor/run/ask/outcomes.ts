@@ -6,8 +6,8 @@ import { replayRun } from "../record/replay.js";
 /** A result, by its place in results.ndjson. */
 type ResultPlace = { readonly offset: number; readonly bytes: number };
 
-/** A result, a chunk that failed for good, or a task that was canceled. */
-export type ChunkOutcome = ResultPlace | { readonly failure: Failure } | { readonly canceled: string };
+/** A result, a chunk that failed for good, or a task that was cancelled. */
+export type ChunkOutcome = ResultPlace | { readonly failure: Failure } | { readonly cancelled: string };
 
 const BLOCK_BYTES = 1 << 18;
 const LINE_BREAK = 10;
@@ -15,7 +15,7 @@ const CHUNK_KEY = '{"chunk":';
 const MAX_CHUNK_ID_BYTES = 2048;
 
 /**
- * What the chunks of a run came to, in the order of their commits: the results and canceled tasks of all sessions, and the failures of this
+ * What the chunks of a run came to, in the order of their commits: the results and cancelled tasks of all sessions, and the failures of this
  * one, since what failed earlier is tried again. Only places are in memory.
  */
 export class Outcomes {
@@ -51,8 +51,8 @@ export class Outcomes {
     this.list.push({ failure });
   }
 
-  addCanceled(chunk: string): void {
-    this.list.push({ canceled: chunk });
+  addCancelled(chunk: string): void {
+    this.list.push({ cancelled: chunk });
   }
 
   /** Returns the line of a result, without its line break. */
@@ -86,8 +86,8 @@ export class Outcomes {
   private sortByCommit(path: string): void {
     const order = new Map<string, number>();
     replayRun(path, (entry) => {
-      if (entry.e === "canceled") this.addCanceled(entry.chunk);
-      if (entry.e === "done" || entry.e === "canceled") order.set(entry.chunk, order.size);
+      if (entry.e === "cancelled") this.addCancelled(entry.chunk);
+      if (entry.e === "done" || entry.e === "cancelled") order.set(entry.chunk, order.size);
     });
     const keyed = this.list.map((one) => ({ one, key: order.get(this.chunkOf(one)) ?? 0 }));
     keyed.sort((a, b) => a.key - b.key);
@@ -96,7 +96,7 @@ export class Outcomes {
 
   private chunkOf(outcome: ChunkOutcome): string {
     if ("offset" in outcome) return this.readChunk(outcome);
-    return "failure" in outcome ? outcome.failure.chunk : outcome.canceled;
+    return "failure" in outcome ? outcome.failure.chunk : outcome.cancelled;
   }
 
   private readChunk({ offset, bytes }: ResultPlace): string {

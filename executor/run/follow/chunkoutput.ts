@@ -86,8 +86,8 @@ export class ChunkOutput {
 }
 
 /** Whether an attempt has a result. */
-export function hasSucceeded({ exit, timeout, canceled, fault }: AttemptOutcome): boolean {
-  return exit === 0 && !timeout && !canceled && fault === undefined;
+export function hasSucceeded({ exit, timeout, cancelled, fault }: AttemptOutcome): boolean {
+  return exit === 0 && !timeout && !cancelled && fault === undefined;
 }
 
 function placeKey({ node, slot }: Pick<AttemptPlace, "node" | "slot">): string {

@@ -8,7 +8,7 @@ export interface AttemptOutcome {
   exit: number | null;
   signal: number | null;
   timeout: boolean;
-  canceled: boolean;
+  cancelled: boolean;
   fault?: string;
 }
 
@@ -54,14 +54,14 @@ function parseBegin(id: string, { chunk, slot }: Record<string, unknown>): Follo
 }
 
 function parseEnd(id: string, value: Record<string, unknown>): FollowMessage | undefined {
-  const { whole, exit, signal, timeout, canceled, fault } = value;
+  const { whole, exit, signal, timeout, cancelled, fault } = value;
   if (typeof whole !== "boolean") return undefined;
   if (!("exit" in value)) return { ev: "end", id, whole, outcome: undefined };
   const isStatus = (one: unknown): one is number | null => one === null || isCount(one);
-  if (!isStatus(exit) || !isStatus(signal) || typeof timeout !== "boolean" || typeof canceled !== "boolean")
+  if (!isStatus(exit) || !isStatus(signal) || typeof timeout !== "boolean" || typeof cancelled !== "boolean")
     return undefined;
   if (fault !== undefined && typeof fault !== "string") return undefined;
-  const outcome = { exit, signal, timeout, canceled, ...(fault === undefined ? {} : { fault }) };
+  const outcome = { exit, signal, timeout, cancelled, ...(fault === undefined ? {} : { fault }) };
   return { ev: "end", id, whole, outcome };
 }
 

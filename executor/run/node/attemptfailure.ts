@@ -56,7 +56,7 @@ export function hasLeft(done: DoneMessage): boolean {
 
 /** Whether an attempt has ended with all of its outputs. */
 export function isSuccess(done: DoneMessage): boolean {
-  return !done.canceled && !done.lost && describeFailure(done, undefined) === undefined;
+  return !done.cancelled && !done.lost && describeFailure(done, undefined) === undefined;
 }
 
 /** Returns why an attempt failed; undefined if it succeeded. */

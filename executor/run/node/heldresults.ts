@@ -36,7 +36,7 @@ export class HeldResults {
   handle(done: DoneMessage): void {
     const { attachment, keeper } = this;
     if (isSuccess(done)) this.keeping.push(keeper.keepResult(attachment.node.name, done, attachment));
-    else if (!done.canceled && !done.lost) this.keeping.push(keeper.keepLogs(done, attachment));
+    else if (!done.cancelled && !done.lost) this.keeping.push(keeper.keepLogs(done, attachment));
     this.unreported.delete(done.id);
     if (this.unreported.size === 0) this.onAllReported();
   }

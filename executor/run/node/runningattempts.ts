@@ -56,7 +56,7 @@ export class RunningAttempts {
     const kept: Promise<void>[] = [];
     const allEnded = new Promise<void>((resolve) => {
       this.onDone = (done) => {
-        if (done.canceled) kept.push(keepLogs(done));
+        if (done.cancelled) kept.push(keepLogs(done));
         if (this.ids.size === 0) resolve();
       };
     });

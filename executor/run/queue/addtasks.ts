@@ -22,8 +22,8 @@ export interface AddedTasks {
   readonly accepted: number;
 }
 
-/** What became of tasks that were to be canceled: `tasks` will be, unless they are done by then; the others are done or canceled already. */
-export interface CanceledTasks extends SettledTasks {
+/** What became of tasks that were to be cancelled: `tasks` will be, unless they are done by then; the others are done or cancelled already. */
+export interface CancelledTasks extends SettledTasks {
   readonly tasks: readonly string[];
 }
 
@@ -80,9 +80,9 @@ export async function closeIdleQueue(queue: RunQueue, lengthBytes: number): Prom
 
 /**
  * Asks for the cancellation of tasks: those that have no result by then will have none, and those that run are stopped. What is done or
- * canceled already stays as it is. Rejects with USAGE (64) for an id that the queue does not have, and as addTasks does.
+ * cancelled already stays as it is. Rejects with USAGE (64) for an id that the queue does not have, and as addTasks does.
  */
-export async function cancelTasks(queue: RunQueue, ids: readonly string[]): Promise<CanceledTasks> {
+export async function cancelTasks(queue: RunQueue, ids: readonly string[]): Promise<CancelledTasks> {
   requireQueue(queue);
   return withStore(queue, async (store) => {
     const unknown = ids.find((id) => !store.has(id));
@@ -91,7 +91,7 @@ export async function cancelTasks(queue: RunQueue, ids: readonly string[]): Prom
         next: "Check its id: `muster logs` and results.ndjson name tasks by their ids.",
       });
     const settled = readSettledTasks(queue.path, [...new Set(ids)]);
-    const known = new Set([...settled.done, ...settled.canceled]);
+    const known = new Set([...settled.done, ...settled.cancelled]);
     const tasks = [...new Set(ids)].filter((id) => !known.has(id));
     if (tasks.length > 0) await store.append({ e: "cancel", at: new Date().toISOString(), ids: tasks });
     return { tasks, ...settled };

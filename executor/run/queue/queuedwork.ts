@@ -10,7 +10,7 @@ import { rejectOtherQueue, rejectUnknownParams } from "./queueowner.js";
 
 /**
  * Gives the job of a queue the tasks that the run directory `path` has for it, to plan a run; nothing is changed there. Returns the units that
- * need no more work, because they are done or canceled. Throws OTHER_RUN (65) where a run would be refused, and JOURNAL_DAMAGED (65).
+ * need no more work, because they are done or cancelled. Throws OTHER_RUN (65) where a run would be refused, and JOURNAL_DAMAGED (65).
  */
 export function loadQueuedTasks(path: string, job: Job): IntervalSet {
   const replay = existsSync(join(path, "journal.ndjson")) ? replayRun(path) : new RunReplay();
@@ -21,6 +21,6 @@ export function loadQueuedTasks(path: string, job: Job): IntervalSet {
   if (header === undefined) rejectUnknownParams(path, job, changes);
   const settled = new IntervalSet();
   for (const [start, end] of replay.settledUnits) settled.add(start, end);
-  for (const change of changes) if (change.type === "canceled") settled.add(change.unit, change.unit + 1n);
+  for (const change of changes) if (change.type === "cancelled") settled.add(change.unit, change.unit + 1n);
   return settled;
 }

@@ -10,8 +10,8 @@ import { QUEUE_FILE, type QueueRecord, restoreTask } from "./queuerecord.js";
 export type QueueChange =
   /** The tasks [start, end) were accepted. */
   | { type: "added"; start: bigint; end: bigint }
-  /** A task is to be canceled. */
-  | { type: "canceled"; unit: bigint }
+  /** A task is to be cancelled. */
+  | { type: "cancelled"; unit: bigint }
   /** `by`: why it closed by itself. */
   | { type: "closed"; by?: "idle" };
 
@@ -70,7 +70,7 @@ export class QueueFollower {
       case "cancel":
         return record.ids.flatMap((id): QueueChange[] => {
           const units = this.job.unitsOf(id);
-          return units === undefined ? [] : [{ type: "canceled", unit: units[0] }];
+          return units === undefined ? [] : [{ type: "cancelled", unit: units[0] }];
         });
       case "close":
         queue.close(record.by);

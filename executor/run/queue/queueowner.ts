@@ -46,14 +46,14 @@ function isSameFile(one: string, other: string): boolean {
 
 /**
  * Throws OTHER_RUN (65) where a task that is queued has a value for a parameter that the job does not have (any more): it would run with
- * other values than it was added with. `changes`: of the whole queue, which the job has. Canceled tasks are left out.
+ * other values than it was added with. `changes`: of the whole queue, which the job has. Cancelled tasks are left out.
  */
 export function rejectUnknownParams(path: string, job: Job, changes: readonly QueueChange[]): void {
-  const canceled = new Set(changes.flatMap((change) => (change.type === "canceled" ? [change.unit] : [])));
+  const cancelled = new Set(changes.flatMap((change) => (change.type === "cancelled" ? [change.unit] : [])));
   const known = new Set(Object.keys(job.params));
   for (let unit = 0n; unit < (job.queue?.accepted ?? 0n); unit++) {
     const { id, params = {} } = job.chunk(unit, unit + 1n);
-    const name = canceled.has(unit) ? undefined : Object.keys(params).find((one) => !known.has(one));
+    const name = cancelled.has(unit) ? undefined : Object.keys(params).find((one) => !known.has(one));
     if (name === undefined) continue;
     throw new MusterError(
       "OTHER_RUN",

@@ -20,7 +20,7 @@ export type QueueRecord =
   /** The first record: the absolute path of the job file. */
   | { e: "queue"; job: string; at: string }
   | { e: "tasks"; at: string; tasks: readonly StoredTask[] }
-  /** These tasks are to be canceled, unless they have a result by then. */
+  /** These tasks are to be cancelled, unless they have a result by then. */
   | { e: "cancel"; at: string; ids: readonly string[] }
   /** No more tasks are accepted. `by`: why it closed by itself. */
   | { e: "close"; at: string; by?: "idle" };

@@ -35,7 +35,7 @@ export class QueueWatch {
 
   /** Tells of `earlier`, what was read when the run was opened, and then of what comes until `stop`. */
   start(earlier: readonly QueueChange[]): void {
-    for (const change of earlier) if (change.type === "canceled") this.cancel(change.unit);
+    for (const change of earlier) if (change.type === "cancelled") this.cancel(change.unit);
     try {
       this.watcher = watch(this.queue.path, (_, name) => {
         if (name === QUEUE_FILE) this.look();
@@ -68,7 +68,7 @@ export class QueueWatch {
     switch (change.type) {
       case "added":
         return this.coordinator.event({ type: "unitsAdded", start: change.start, end: change.end });
-      case "canceled":
+      case "cancelled":
         return this.cancel(change.unit);
       case "closed":
         if (change.by === "idle") this.hooks.notice(describeIdleClose(this.queue.job));
@@ -79,9 +79,9 @@ export class QueueWatch {
   }
 
   private cancel(unit: bigint): void {
-    const { committedUnits, canceledUnits } = this.replay;
-    if (committedUnits.overlaps(unit, unit + 1n) || canceledUnits.overlaps(unit, unit + 1n)) return;
-    this.coordinator.event({ type: "unitCanceled", unit });
+    const { committedUnits, cancelledUnits } = this.replay;
+    if (committedUnits.overlaps(unit, unit + 1n) || cancelledUnits.overlaps(unit, unit + 1n)) return;
+    this.coordinator.event({ type: "unitCancelled", unit });
   }
 
   private closeIfIdle(): void {

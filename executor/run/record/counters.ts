@@ -32,8 +32,8 @@ export class RunCounters {
   attempts = 0;
   failed = 0;
   failedUnits = 0n;
-  /** Tasks of a queue that were canceled, in all sessions. */
-  canceled: bigint;
+  /** Tasks of a queue that were cancelled, in all sessions. */
+  cancelled: bigint;
   /** Tasks of an `ask` program that were refused in this session. */
   refusedTasks = 0;
   /** Results of superseded attempts that were not taken. */
@@ -68,7 +68,7 @@ export class RunCounters {
     this.chunks = replay.committedChunks;
     this.stopped = replay.stoppedChunks;
     this.units = replay.committedUnits.size();
-    this.canceled = replay.canceledUnits.size();
+    this.cancelled = replay.cancelledUnits.size();
     this.rechecked = replay.recheckedChunks.size;
     this.recheckDifferences = [...replay.recheckDifferences];
   }
@@ -90,8 +90,8 @@ export class RunCounters {
 
   /** The chunks of all sessions by outcome. */
   get outcomes(): ChunkOutcomes {
-    const { chunks: committed, failed, stopped, canceled } = this;
-    return countOutcomes({ committed, failed, stopped, canceled });
+    const { chunks: committed, failed, stopped, cancelled } = this;
+    return countOutcomes({ committed, failed, stopped, cancelled });
   }
 
   countCommitted({ attempt, isStopped }: { attempt: Attempt; isStopped: boolean }): void {
@@ -154,10 +154,10 @@ export class RunCounters {
     return this.failed === 0 && this.recheckDifferences.length === 0;
   }
 
-  /** Counts a canceled task, which is no unit of the job any more. */
-  countCanceled(): void {
-    this.canceled++;
-    this.job.queue?.setCanceled(this.canceled);
+  /** Counts a cancelled task, which is no unit of the job any more. */
+  countCancelled(): void {
+    this.cancelled++;
+    this.job.queue?.setCancelled(this.cancelled);
   }
 
   countFailedChunk(failure: Failure): void {

@@ -54,14 +54,14 @@ export class EventLog {
   /** Notes the end of an attempt. One that was cancelled or lost has no other record, unless its chunk was stopped. */
   noteEnded({ id, node, slot }: Attempt, done: DoneMessage): void {
     const running = this.attemptTimes.endOnSlot(node, slot, (attempt) => attempt.id === id);
-    if (running === undefined || done.stopped || !(done.canceled || done.lost)) return;
+    if (running === undefined || done.stopped || !(done.cancelled || done.lost)) return;
     if (done.preempted === undefined) return this.recordStopped([running], "requeued");
     this.recordStopped([running], "preempted", done.preempted.run.slice(0, MAX_REASON_CHARS));
     this.flushSoon();
   }
 
   /** Records that the result of an attempt is not needed, and returns the seconds that it ran. Nothing is recorded for one that does not run. */
-  recordUnneeded(node: string, id: string, why: "superseded" | "canceled"): number {
+  recordUnneeded(node: string, id: string, why: "superseded" | "cancelled"): number {
     const running = this.attemptTimes.endById(node, id);
     if (running === undefined) return 0;
     this.recordStopped([running], why);
@@ -108,9 +108,9 @@ export class EventLog {
     this.directory.journal.add({ e: "log", at, chunk, attempt, lostLog: lostLog?.slice(0, MAX_REASON_CHARS) });
   }
 
-  /** Records that a task of a queue, the units [start, end), is canceled. */
-  recordCanceledTask(chunk: string, start: bigint, end: bigint): void {
-    this.directory.journal.add({ e: "canceled", chunk, start: `${start}`, end: `${end}` });
+  /** Records that a task of a queue, the units [start, end), is cancelled. */
+  recordCancelledTask(chunk: string, start: bigint, end: bigint): void {
+    this.directory.journal.add({ e: "cancelled", chunk, start: `${start}`, end: `${end}` });
     this.flushSoon();
   }
 

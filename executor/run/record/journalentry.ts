@@ -23,9 +23,9 @@ export interface RecheckDifference {
 /**
  * Why an attempt that ran has neither a result nor a failure. `superseded`: another attempt has the chunk. `rechecked`: its result was only
  * compared. `requeued`: it was evicted, or its node was lost. `preempted`: it was ended for a run of
- * higher priority. `canceled`: its task was canceled. `session ended`: it may still run, and a later record has its end.
+ * higher priority. `cancelled`: its task was cancelled. `session ended`: it may still run, and a later record has its end.
  */
-export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "canceled" | "session ended";
+export type StopReason = "superseded" | "rechecked" | "requeued" | "preempted" | "cancelled" | "session ended";
 
 /** A record in the journal of a run. Records stand in the order in which they became true. */
 export type JournalEntry =
@@ -94,8 +94,8 @@ export type JournalEntry =
   /** All chunks are committed, and edited inputs are about to replace their sources: inputs need not be as they were any more. */
   | { e: "replacing" }
   | { e: "failed"; failure: Failure }
-  /** A task of a queue, the unit [start, end) in decimal, was canceled before it had a result. */
-  | { e: "canceled"; chunk: string; start: string; end: string }
+  /** A task of a queue, the unit [start, end) in decimal, was cancelled before it had a result. */
+  | { e: "cancelled"; chunk: string; start: string; end: string }
   /** A chunk was rechecked, or its recheck was skipped permanently. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
   /**

@@ -36,8 +36,8 @@ export class RunReplay {
   readonly sessions: RunSession[] = [];
   readonly committedUnits = new IntervalSet();
   committedChunks = 0;
-  /** Tasks of a queue that were canceled. */
-  readonly canceledUnits = new IntervalSet();
+  /** Tasks of a queue that were cancelled. */
+  readonly cancelledUnits = new IntervalSet();
   /** How many of these were stopped on request. */
   stoppedChunks = 0;
   /** Chunks that are to be stopped and are not committed. */
@@ -108,8 +108,8 @@ export class RunReplay {
         this.failedChunks++;
         this.stopRequests.delete(entry.failure.chunk);
         break;
-      case "canceled":
-        this.canceledUnits.add(BigInt(entry.start), BigInt(entry.end));
+      case "cancelled":
+        this.cancelledUnits.add(BigInt(entry.start), BigInt(entry.end));
         break;
       case "canary":
         this.recheckedChunks.add(entry.chunk);
@@ -138,9 +138,9 @@ export class RunReplay {
     }
   }
 
-  /** The units that nothing is left to do for: committed, or canceled. */
+  /** The units that nothing is left to do for: committed, or cancelled. */
   get settledUnits(): [start: bigint, end: bigint][] {
-    return [...this.committedUnits, ...this.canceledUnits];
+    return [...this.committedUnits, ...this.cancelledUnits];
   }
 
   get isComplete(): boolean {

@@ -163,12 +163,12 @@ export function readQueue(
   path: string,
   job: Job,
   contents: Map<string, FileContent>,
-  { canceledUnits }: RunReplay,
+  { cancelledUnits }: RunReplay,
 ): OpenedQueue | undefined {
   if (job.queue === undefined) return undefined;
   const follower = new QueueFollower(path, job, contents);
   const changes = follower.read();
-  job.queue.setCanceled(canceledUnits.size());
+  job.queue.setCancelled(cancelledUnits.size());
   return { follower, changes };
 }
 

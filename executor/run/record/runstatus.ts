@@ -136,7 +136,7 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
     chunks,
     units,
     ...(refusedTasks === undefined ? {} : { refusedTasks }),
-    ...queueFields(path, units.done, BigInt(chunks.canceled ?? 0)),
+    ...queueFields(path, units.done, BigInt(chunks.cancelled ?? 0)),
     nodes,
     ...leftoversField(end.leftovers ?? []),
     reason: error ?? halt?.reason,
@@ -154,10 +154,10 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
       committed: committedChunks,
       failed: failedChunks,
       stopped: stoppedChunks,
-      canceled: replay.canceledUnits.size(),
+      cancelled: replay.cancelledUnits.size(),
     }),
     units: { done: `${committedUnits.size()}`, total: header?.units },
-    ...queueFields(path, `${committedUnits.size()}`, header === undefined ? undefined : replay.canceledUnits.size()),
+    ...queueFields(path, `${committedUnits.size()}`, header === undefined ? undefined : replay.cancelledUnits.size()),
     nodes: replay.nodeNames,
   };
   if (isLocked)
@@ -178,19 +178,19 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
 
 /**
  * Returns what the queue of a run adds to its status, however the run ended: its tasks are in no journal, and more may be added at any time.
- * `canceled`: the tasks that a coordinator has canceled; undefined where none was there yet, and all that was asked for will be.
+ * `cancelled`: the tasks that a coordinator has cancelled; undefined where none was there yet, and all that was asked for will be.
  */
 function queueFields(
   path: string,
   done: string,
-  canceled: bigint | undefined,
+  cancelled: bigint | undefined,
 ): Partial<Pick<RunStatus, "chunks" | "units" | "queue">> {
   const queue = countQueue(path);
   if (queue === undefined) return {};
-  const asked = canceled === undefined && queue.canceled > 0n ? Number(queue.canceled) : undefined;
+  const asked = cancelled === undefined && queue.cancelled > 0n ? Number(queue.cancelled) : undefined;
   return {
-    ...(asked === undefined ? {} : { chunks: { done: 0, failed: 0, canceled: asked } }),
-    units: { done, total: `${queue.accepted - (canceled ?? queue.canceled)}` },
+    ...(asked === undefined ? {} : { chunks: { done: 0, failed: 0, cancelled: asked } }),
+    units: { done, total: `${queue.accepted - (cancelled ?? queue.cancelled)}` },
     queue: queue.isOpen ? "open" : "closed",
   };
 }

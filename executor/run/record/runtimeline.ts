@@ -71,7 +71,7 @@ export class RunTimeline {
       case "pilot":
       case "canary":
       case "program":
-      case "canceled":
+      case "cancelled":
       case "publishing":
       case "replacing":
       case "log":

@@ -65,7 +65,7 @@ export class FinishedResults {
     const [first, last] = job.unitsOf(chunk) ?? [0n, 0n];
     const until = decodeUnit(end) ?? last;
     if (!ids.isGenuine(id, node, chunk) || first >= until || until > last) return undefined;
-    if (replay.canceledUnits.overlaps(first, until)) return undefined;
+    if (replay.cancelledUnits.overlaps(first, until)) return undefined;
     const number = (replay.loggedAttempts.find(chunk) ?? 0) + 1;
     return { id, number, chunk: job.chunk(first, until), node, slot };
   }

@@ -5,11 +5,11 @@ import { QueueSource } from "../queue/queuesource.js";
 import type { RetryQueue } from "../queue/retryqueue.js";
 import { hasEnded, type InFlightAttempts } from "./inflight.js";
 
-type QueueEvent = Extract<Event, { type: "unitsAdded" | "unitCanceled" | "queueClosed" }>;
+type QueueEvent = Extract<Event, { type: "unitsAdded" | "unitCancelled" | "queueClosed" }>;
 
 /** Handles what happens to the queue of a job while it runs. */
 export class QueueChanges {
-  /** Tasks that are to be canceled and are in flight, until no attempt at them is; with the attempts that are being ended for that. */
+  /** Tasks that are to be cancelled and are in flight, until no attempt at them is; with the attempts that are being ended for that. */
   private readonly wanted = new Map<bigint, Set<string>>();
 
   constructor(
@@ -28,14 +28,14 @@ export class QueueChanges {
       case "queueClosed":
         this.source.isOpen = false;
         return [];
-      case "unitCanceled":
+      case "unitCancelled":
         return this.cancel(event.unit);
       default:
         return event satisfies never;
     }
   }
 
-  /** Whether an attempt is being ended because its task is canceled. */
+  /** Whether an attempt is being ended because its task is cancelled. */
   isEnding(id: string): boolean {
     return [...this.wanted.values()].some((ending) => ending.has(id));
   }
@@ -52,7 +52,7 @@ export class QueueChanges {
   }
 
   /**
-   * Cancels a task that waits, and ends one that runs: it is canceled when it comes back, with what it has printed kept. One that has a result by then,
+   * Cancels a task that waits, and ends one that runs: it is cancelled when it comes back, with what it has printed kept. One that has a result by then,
    * or was given up, stays as it is.
    */
   private cancel(unit: bigint): Instruction[] {

@@ -25,7 +25,7 @@ class Attempt:
 
     __slots__ = (
         "id", "chunk", "slot", "slots", "cards", "spec", "args", "found", "stdout_sha256", "phase", "pid", "identity", "logged_bytes", "out", "err", "began", "seconds",
-        "deadline", "timeout", "canceled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
+        "deadline", "timeout", "cancelled", "status", "rss", "work", "files", "outputs", "missing", "cut", "line", "end", "resident_bytes",
         "peak_bytes", "terminal", "full_disk", "missing_names", "written", "oom_kills", "out_of_memory", "was_running", "is_growing", "agent_died", "error", "placement", "retry_at",
         "progress", "kept_state", "saved_state", "sent_state", "saved_states", "state_due",
         "preempted", "saves_first", "details", "is_final", "is_warm", "loading", "copy_name", "progress_at", "usage", "values", "stopped",
@@ -42,7 +42,7 @@ class Attempt:
         self.identity: list[Any] | None = None  # of its leader (ProcessTable.identify)
         self.began = self.seconds = 0.0
         self.deadline: float | None = None  # when it is terminated, killed or given up, depending on its phase
-        self.timeout = self.canceled = False
+        self.timeout = self.cancelled = False
         self.agent_died = False  # the agent died while it ran, and the node has not rebooted since
         self.status: int | None = None  # of its leader, as wait() returns it
         self.rss = 0  # peak bytes of its largest process
@@ -92,11 +92,11 @@ class Attempt:
 
     def has_succeeded(self) -> bool:
         """Whether its program has; outputs may still be missing."""
-        return self.status == 0 and not self.timeout and not self.canceled and self.error is None
+        return self.status == 0 and not self.timeout and not self.cancelled and self.error is None
 
     def has_result(self) -> bool:
         """Whether its outputs are kept: it has succeeded, or was stopped."""
-        return self.has_succeeded() or (self.stopped and self.canceled)
+        return self.has_succeeded() or (self.stopped and self.cancelled)
 
     def has_saved(self) -> bool:
         """Whether its program has saved a state with other files than the one that it began with."""
@@ -125,7 +125,7 @@ class Attempt:
                 exit_code = os.WEXITSTATUS(self.status)
         message: Message = {
             "ev": "done", "id": self.id, "chunk": self.chunk, "slot": self.slot, "exit": exit_code,
-            "signal": signal_number, "timeout": self.timeout, "canceled": self.canceled,
+            "signal": signal_number, "timeout": self.timeout, "cancelled": self.cancelled,
             "seconds": round(self.seconds, 6), "outputs": self.outputs, "missing": self.missing,
             "stdout": {"size": 0, "data": ""}, "stderr": {"size": 0, "data": ""}, "tail": "",
         }  # fmt: skip
@@ -136,7 +136,7 @@ class Attempt:
             message["usage"] = [{"pci": pci, **usage.describe(ended)} for pci, usage in self.usage.items()]
         if self.values.values:
             message["values"] = self.values.values
-        if self.stopped and self.canceled:
+        if self.stopped and self.cancelled:
             message["stopped"] = True
         if self.end is not None:
             message["end"] = str(self.end)
@@ -148,7 +148,7 @@ class Attempt:
             message["error"] = clip(error)
         if self.saved_state is not None and not self.has_succeeded():
             message["state"] = self.saved_state
-        if self.preempted is not None and self.canceled:
+        if self.preempted is not None and self.cancelled:
             message["preempted"] = {"run": self.preempted, "saved": self.has_saved()}
         if self.loading is not None:
             message["loading"] = round(self.loading, 6)

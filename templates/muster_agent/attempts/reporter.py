@@ -53,13 +53,13 @@ class Reporter:
                 attempt.error = str(fault)
             except OSError as error:
                 attempt.error = describe_error(error, "an output cannot be collected")
-            if not attempt.canceled and not attempt.has_succeeded():
+            if not attempt.cancelled and not attempt.has_succeeded():
                 attempt.full_disk = describe_full_disk(self.settings.root)
 
     def take_failure(self, attempt: Attempt) -> None:
         """What the program itself says of why it failed."""
         failure = read_failure(os.path.join(self.copies.root, attempt.folder)) if attempt.status != 0 else None
-        if failure is not None and not attempt.timeout and not attempt.canceled and attempt.error is None:
+        if failure is not None and not attempt.timeout and not attempt.cancelled and attempt.error is None:
             attempt.is_final, attempt.error = failure
 
     def report(self, ended: Iterable[Attempt]) -> None:

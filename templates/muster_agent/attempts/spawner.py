@@ -103,7 +103,7 @@ class Spawner:
             except BrokenPipeError:
                 # A program that was started for this chunk may take no other, and have ended already: how it ends counts.
                 if worker is slot.worker:
-                    attempt.canceled = True  # the worker has just ended, or closed its descriptor, and the chunk did not fail
+                    attempt.cancelled = True  # the worker has just ended, or closed its descriptor, and the chunk did not fail
                     kill(worker.pid, signal.SIGKILL, group=True)
             return worker
         finally:

@@ -25,21 +25,21 @@ class Termination:
     def cancel(self, attempt: Attempt) -> None:
         """An attempt whose program has ended by itself keeps its result."""
         if attempt.phase == "queued":
-            attempt.canceled = True
+            attempt.cancelled = True
             self.slots.withdraw(attempt)
             self.outbox.fail(attempt, None)
         elif attempt.phase == "preparing":
             self.in_place.cancel(attempt)
         elif attempt.phase == "running":
-            attempt.canceled = True
+            attempt.cancelled = True
             self.terminate(attempt)
         elif attempt.timeout and attempt.phase != "done":
-            attempt.canceled = True
+            attempt.cancelled = True
 
     def evict(self, attempt: Attempt) -> None:
         """Ends an attempt as a cancel does, so that it runs again and does not fail; kills one that is being ended already."""
         if attempt.phase == "running":
-            attempt.canceled = True
+            attempt.cancelled = True
             self.terminate(attempt)
         else:
             self.kill(attempt)
@@ -74,5 +74,5 @@ class Termination:
         close_logs(attempt)
         self.outbox.fail(attempt, reason)
         for queued in stranded:
-            queued.canceled = True  # it did not fail
+            queued.cancelled = True  # it did not fail
             self.outbox.fail(queued, self.slots.refusal(queued))

@@ -103,7 +103,7 @@ class Follower:
         ending: Message = {"ev": "end", "id": id, "whole": is_whole}
         if result is not None:
             ending["exit"], ending["signal"] = result.get("exit"), result.get("signal")
-            for key in ("timeout", "canceled"):
+            for key in ("timeout", "cancelled"):
                 ending[key] = result.get(key) is True
             fault = result.get("error") or ("an output is missing" if result.get("missing") else None)
             if fault is not None:

@@ -85,7 +85,7 @@ class InPlace:
         try:
             with self.mutex:
                 if self.is_closed:
-                    raise OSError(errno.ECANCELED, "the agent ends")
+                    raise OSError(errno.ECANCELLED, "the agent ends")
                 placement.prepare()
             return self.programs.find(placement.directory, placement.watch)
         except (OSError, ValueError, MissingContent) as error:
@@ -97,7 +97,7 @@ class InPlace:
             placement.error = result
         elif result is not None:
             self.report(*result)
-        if placement.attempt.canceled:
+        if placement.attempt.cancelled:
             self.cancel(placement.attempt)
 
     def report(self, path: bytes, sha256: str) -> None:
@@ -107,7 +107,7 @@ class InPlace:
 
     def cancel(self, attempt: Attempt) -> None:
         """Withdraws an attempt that is being prepared: now, or when that is done."""
-        attempt.canceled = True
+        attempt.cancelled = True
         if attempt.placement is not None and attempt.placement.is_ready:
             self.slots.withdraw(attempt)
             self.fail(attempt, None)
@@ -131,7 +131,7 @@ class InPlace:
         assert placement is not None
         outcome = None
         if attempt.pid is not None:
-            outcome = attempt.stopped or (attempt.status == 0 and not attempt.timeout and not attempt.canceled)
+            outcome = attempt.stopped or (attempt.status == 0 and not attempt.timeout and not attempt.cancelled)
 
         def done(result: Any) -> None:
             taking, problems = result

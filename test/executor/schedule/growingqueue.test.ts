@@ -17,7 +17,7 @@ class GrowingQueue implements JobQueue {
   accept(): never {
     throw new Error("tasks are accepted by number");
   }
-  setCanceled(): void {}
+  setCancelled(): void {}
   close(): void {
     this.isOpen = false;
   }
@@ -36,7 +36,7 @@ const task = fc.record({
 });
 
 t.test(
-  "property: a queue that grows, and whose tasks are canceled: every task ends once, and the run ends after it is closed",
+  "property: a queue that grows, and whose tasks are cancelled: every task ends once, and the run ends after it is closed",
   async (t) => {
     const seen = new Map<string, number>();
     fc.assert(
@@ -56,7 +56,8 @@ t.test(
             if (run.hasEnded) return false;
             if (choice < 100) run.step(choice);
             else if (choice < 115) grow(choice - 99);
-            else if (queue.accepted > 0n) run.send({ type: "unitCanceled", unit: BigInt(choice * 7) % queue.accepted });
+            else if (queue.accepted > 0n)
+              run.send({ type: "unitCancelled", unit: BigInt(choice * 7) % queue.accepted });
           }
           grow(tasks.length);
           queue.close();
@@ -129,19 +130,19 @@ t.test(
       const { id } = attempt!;
       scheduler.handle({ type: "started", attempt: id }, 1);
       scheduler.handle({ type: "finished", attempt: id, seconds: 40 }, 2);
-      const canceling = scheduler.handle({ type: "unitCanceled", unit: 0n }, 3).map((one) => one.do);
-      t.notOk(canceling.includes("drop") || canceling.includes("cancel"), "its result is awaited");
+      const cancelling = scheduler.handle({ type: "unitCancelled", unit: 0n }, 3).map((one) => one.do);
+      t.notOk(cancelling.includes("drop") || cancelling.includes("cancel"), "its result is awaited");
       if (isLost) scheduler.handle({ type: "nodeLost", node: "a" }, 4);
       const out = scheduler.handle({ type: isLost ? "requeued" : "committed", attempt: id }, 4);
-      const canceled = out.flatMap((one) => (one.do === "cancel" ? [one.chunk.id] : []));
-      t.same(canceled, isLost ? ["t0"] : []);
+      const cancelled = out.flatMap((one) => (one.do === "cancel" ? [one.chunk.id] : []));
+      t.same(cancelled, isLost ? ["t0"] : []);
       t.equal(scheduler.isIdle, true);
     }
   },
 );
 
 t.test(
-  "a task that runs is ended, and canceled when it comes back; one that ends well by then has its result",
+  "a task that runs is ended, and cancelled when it comes back; one that ends well by then has its result",
   async (t) => {
     for (const end of ["requeued", "finished"] as const) {
       const { job } = queueJob([{}], 1);
@@ -149,7 +150,7 @@ t.test(
       const [attempt] = openRun(scheduler, [["a", 1]]);
       const { id } = attempt!;
       scheduler.handle({ type: "started", attempt: id }, 1);
-      const [evict, ...others] = scheduler.handle({ type: "unitCanceled", unit: 0n }, 2);
+      const [evict, ...others] = scheduler.handle({ type: "unitCancelled", unit: 0n }, 2);
       t.same([evict, others], [{ do: "evict", node: "a", ids: [id] }, []]);
       t.same(scheduler.handle({ type: "tick" }, 3), [], "it is ended once");
       const ended = end === "requeued" ? { type: end, attempt: id } : { type: end, attempt: id, seconds: 40 };
@@ -164,13 +165,13 @@ t.test(
   },
 );
 
-t.test("a node that comes back is told again that a canceled task is to end there", async (t) => {
+t.test("a node that comes back is told again that a cancelled task is to end there", async (t) => {
   const { job } = queueJob([{}], 1);
   const scheduler = new Scheduler(job, [], sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 1]]);
   const { id, chunk } = attempt!;
   scheduler.handle({ type: "started", attempt: id }, 1);
-  scheduler.handle({ type: "unitCanceled", unit: 0n }, 2);
+  scheduler.handle({ type: "unitCancelled", unit: 0n }, 2);
   scheduler.handle({ type: "nodeDisconnected", node: "a" }, 3);
   const held = [{ id, chunk: chunk.id, slot: 0 }];
   const out = scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 1), limit: 1, held }, 4);

@@ -99,8 +99,8 @@ export const SRUN_ERRORS = {
     "srun: error: Task launch for StepId=1.8 failed on node node2: Communication connection failure\nsrun: error: Application launch failed: Communication connection failure\n",
   /** The step ran when Slurm gave up the node (NODE_FAIL): exit code 0 (!) */
   nodeFailed: "srun: error: Node failure on node2\n",
-  /** The step ran when its job was canceled: exit code 137 */
-  canceled:
+  /** The step ran when its job was cancelled: exit code 137 */
+  cancelled:
     "slurmstepd-node2: error: *** STEP 2.1 ON node2 CANCELLED AT 2026-11-30T12:00:23 ***\nTerminated\nsrun: error: node2: task 0: Killed\n",
   /** The step ran when its job was preempted: exit code 143 */
   preempted:
@@ -116,7 +116,7 @@ export const SRUN_ERRORS = {
 export const SHOWN_JOBS = {
   running: "   JobState=RUNNING Reason=None Dependency=(null)\n",
   failed91: "   JobState=FAILED Reason=NonZeroExitCode Dependency=(null)\n",
-  canceled:
+  cancelled:
     "   JobState=CANCELLED Reason=None Dependency=(null)\n   Requeue=0 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:9\n",
   unknown: "slurm_load_jobs error: Invalid job id specified\n",
 };

@@ -55,7 +55,7 @@ t.test("what is no figure at all breaks the protocol", async (t) => {
     ...{ ev: "done", id: `${"0".repeat(16)}-0-${"0".repeat(16)}`, chunk: "c", slot: 0, exit: 0, signal: null },
     ...{
       timeout: false,
-      canceled: false,
+      cancelled: false,
       seconds: 1,
       outputs: [],
       missing: [],

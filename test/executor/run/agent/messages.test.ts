@@ -13,7 +13,7 @@ const done = {
   exit: 0,
   signal: null,
   timeout: false,
-  canceled: false,
+  cancelled: false,
   seconds: 0.1,
   outputs: [{ path: "r", size: 1, sha256: SHA256, data: "eA==" }],
   missing: [],

@@ -96,12 +96,12 @@ t.test("stop is read while many tasks wait, and tasks are added when fewer do, i
   t.same(sink.added, ['{"id": "a"}', '{"id": "b"}']);
 });
 
-t.test("a canceled task ends for the program, too", async (t) => {
+t.test("a cancelled task ends for the program, too", async (t) => {
   const sink = new FakeQueue();
   const { coordinator, read } = startAsker(t, `${HEAR}hear()`, { sink, demand: { usableSlots: 1, openTasks: 1 } });
-  coordinator.chunkEvents.emit("canceled", "trial-3");
+  coordinator.chunkEvents.emit("cancelled", "trial-3");
   await waitUntil("it hears something", () => read("heard").includes("trial-3"));
-  t.match(read("heard"), /^\{"id": "trial-3", "params": \{\}, "canceled": true\}$/m);
+  t.match(read("heard"), /^\{"id": "trial-3", "params": \{\}, "cancelled": true\}$/m);
 });
 
 t.test("done closes the queue after the tasks before it", async (t) => {

@@ -3,7 +3,7 @@ import { ChunkOutput } from "../../../../executor/run/follow/chunkoutput.js";
 
 const first = { id: "1", chunk: "a", node: "x", slot: 0 };
 const second = { id: "2", chunk: "a", node: "y", slot: 1 };
-const outcome = { exit: 0, signal: null, timeout: false, canceled: false };
+const outcome = { exit: 0, signal: null, timeout: false, cancelled: false };
 
 t.test("one attempt is shown at a time, and a result ends it", async (t) => {
   const output = new ChunkOutput();
@@ -19,7 +19,7 @@ t.test("one attempt is shown at a time, and a result ends it", async (t) => {
 });
 
 t.test("an end is no success where something failed, or was not seen", async (t) => {
-  const keys = [{ exit: 1 }, { signal: 9, exit: null }, { timeout: true }, { canceled: true }, { fault: "no output" }];
+  const keys = [{ exit: 1 }, { signal: 9, exit: null }, { timeout: true }, { cancelled: true }, { fault: "no output" }];
   for (const key of keys) {
     const output = new ChunkOutput();
     output.begin(first);

@@ -2,7 +2,7 @@ import t from "tap";
 import { parseFollowMessage } from "../../../../executor/run/follow/followmessages.js";
 
 const id = "0123456789abcdef-0-0123456789abcdef";
-const end = { ev: "end", id, whole: true, exit: 0, signal: null, timeout: false, canceled: false };
+const end = { ev: "end", id, whole: true, exit: 0, signal: null, timeout: false, cancelled: false };
 
 t.test("a node may send anything; only messages are taken", async (t) => {
   const parse = (value: unknown) => parseFollowMessage(JSON.stringify(value));

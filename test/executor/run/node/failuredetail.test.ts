@@ -3,7 +3,7 @@ import type { DoneMessage } from "../../../../executor/run/agent/protocol.js";
 import { findDetail } from "../../../../executor/run/node/failuredetail.js";
 
 const done = (more: Partial<DoneMessage>) =>
-  ({ exit: 1, signal: null, timeout: false, canceled: false, missing: [], ...more }) as DoneMessage;
+  ({ exit: 1, signal: null, timeout: false, cancelled: false, missing: [], ...more }) as DoneMessage;
 
 t.test("the line that says why, of real programs", async (t) => {
   const traceback = 'Traceback (most recent call last):\n  File "w.py", line 2, in <module>\n    f()\n';
