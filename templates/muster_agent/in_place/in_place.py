@@ -85,7 +85,7 @@ class InPlace:
         try:
             with self.mutex:
                 if self.is_closed:
-                    raise OSError(errno.ECANCELLED, "the agent ends")
+                    raise OSError(errno.ECANCELED, "the agent ends")
                 placement.prepare()
             return self.programs.find(placement.directory, placement.watch)
         except (OSError, ValueError, MissingContent) as error:
