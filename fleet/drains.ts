@@ -1,7 +1,8 @@
-import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidFileError, MusterError } from "../schemas/errors.js";
+import { writeFileAtomic } from "../schemas/filewrites.js";
 import { isJsonObject } from "../schemas/isjsonobject.js";
 import { tryLockFile } from "./filelock.js";
 
@@ -44,8 +45,7 @@ export function readDrains(file: string | undefined, nowMs: number): Drains {
 /** Replaces the file of drains atomically. */
 export function writeDrains(file: string, drains: Drains): void {
   const document = { version: VERSION, nodes: Object.fromEntries(drains) };
-  writeFileSync(`${file}.partial`, `${JSON.stringify(document, null, 2)}\n`);
-  renameSync(`${file}.partial`, file);
+  writeFileAtomic(file, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 /**

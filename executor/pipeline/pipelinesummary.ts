@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeFileAtomic } from "../../schemas/filewrites.js";
 import type { RunSummary } from "../run/record/runsummary.js";
 import type { PipelineState } from "./pipelinejournal.js";
 import type { StepState } from "./stepstate.js";
@@ -33,9 +34,7 @@ export interface StepSummary {
 
 /** Replaces summary.json atomically. */
 export function writePipelineSummary(summary: PipelineSummary): void {
-  const file = join(summary.directory, "summary.json");
-  writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
-  renameSync(`${file}.partial`, file);
+  writeFileAtomic(join(summary.directory, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
 }
 
 /** Returns the summary in a run directory; undefined if there is none, or if summary.json holds something else. */

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InvalidFileError, MusterError } from "../../schemas/errors.js";
+import { writeFileDurable } from "../../schemas/filewrites.js";
 import { tryLockFile } from "../filelock.js";
 import { formatHealRecords, type HealRecords, type NodeRecord, parseHealRecords } from "./healrecord.js";
 
@@ -62,7 +63,7 @@ class LockedHealStore implements HealStore {
   set(node: string, record: NodeRecord): void {
     if (this.isClosed || JSON.stringify(this.nodes.get(node)) === JSON.stringify(record)) return;
     this.nodes.set(node, record);
-    replaceDurably(this.file, formatHealRecords(this.nodes));
+    writeFileDurable(this.file, formatHealRecords(this.nodes));
   }
 
   close(): void {
@@ -76,22 +77,4 @@ export function createHealHeldError(inventory: string): MusterError {
   return new MusterError("HELD", `another muster heals the nodes of ${inventory} now`, {
     next: "Wait until it has finished: a run heals by itself.",
   });
-}
-
-function replaceDurably(file: string, text: string): void {
-  const partial = `${file}.partial`;
-  const fd = openSync(partial, "w", 0o644);
-  try {
-    writeFileSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(partial, file);
-  const folder = openSync(dirname(file), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

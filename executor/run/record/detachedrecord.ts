@@ -1,7 +1,7 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { fsyncPath } from "./durablewrites.js";
+import { writeFileDurable } from "../../../schemas/filewrites.js";
 import { readLastOpen } from "./runlock.js";
 
 const FILE = "detached.json";
@@ -21,12 +21,8 @@ export interface DetachedRecord {
 /** Records that this process, which has the lock of the run directory `path`, runs detached. It is on disk when this returns. */
 export function writeDetachedRecord(path: string, how: Pick<DetachedRecord, "arguments" | "cwd">): void {
   const record: DetachedRecord = { version: VERSION, pid: process.pid, host: hostname(), ...how };
-  const file = join(path, FILE);
   const mode = statSync(join(path, "journal.ndjson")).mode & 0o666;
-  writeFileSync(`${file}.partial`, `${JSON.stringify(record, null, 2)}\n`, { mode });
-  fsyncPath(`${file}.partial`);
-  renameSync(`${file}.partial`, file);
-  fsyncPath(path);
+  writeFileDurable(join(path, FILE), `${JSON.stringify(record, null, 2)}\n`, mode);
 }
 
 /** Returns how to resume a run whose last coordinator ran detached; undefined where it did not, or where that is not known. */

@@ -1,10 +1,10 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 import { isFoundBy } from "../../job/foundoutputs.js";
 import type { ChunkSpec, Job, StagedFile } from "../../job/job.js";
 import { listResultPaths } from "../../job/resultpath.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncPath } from "./durablewrites.js";
 import type { Journal } from "./journal.js";
 import type { RunReplay } from "./replay.js";
 import type { ResultsFolder } from "./resultsfolder.js";

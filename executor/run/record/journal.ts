@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, ftruncateSync, readSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { MusterError } from "../../../schemas/errors.js";
+import { fsyncFile, writeAll } from "../../../schemas/filewrites.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncFile, writeAll } from "./durablewrites.js";
 import type { JournalEntry } from "./journalentry.js";
 
 /** How much of a journal is read at a time. */

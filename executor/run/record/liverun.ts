@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { writeFileAtomic } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import type { ChunkOverhead } from "../../schedule/rates/chunkoverhead.js";
 import type { ChunkOutcomes } from "./chunkoutcomes.js";
@@ -202,8 +203,7 @@ export class LiveFile {
   }
 
   private write(text: string): void {
-    writeFileSync(`${this.file}.partial`, `${JSON.stringify(this.last)}\n`, { mode: this.mode });
-    renameSync(`${this.file}.partial`, this.file);
+    writeFileAtomic(this.file, `${JSON.stringify(this.last)}\n`, this.mode);
     this.lastText = text;
     this.writtenAtMs = performance.now();
   }

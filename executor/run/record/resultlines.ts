@@ -2,10 +2,10 @@ import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync } 
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import type { CardUsage, ReportedValue } from "../agent/protocol.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncPath } from "./durablewrites.js";
 import { LineCoverage } from "./linecoverage.js";
 
 /** A line of results.ndjson: the result of one chunk. `output`: the text of its first output, if that is JSON. */

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import { SignedAttemptIds } from "../agent/signedids.js";
 import { type QueueChange, QueueFollower } from "../queue/queuefollower.js";
@@ -10,7 +11,6 @@ import { rejectOtherQueue, rejectUnknownParams } from "../queue/queueowner.js";
 import { QueueStore } from "../queue/queuestore.js";
 import { checkForDamage, type ResultsCheck } from "./damage.js";
 import { explainDiskError } from "./diskerror.js";
-import { fsyncPath } from "./durablewrites.js";
 import { finishReplacing, listEditedInputs } from "./editedinputs.js";
 import { type FileContent, hashInputs } from "./filehashes.js";
 import { copyFileWithMode, intersectModes } from "./filemode.js";

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MusterError } from "../../../schemas/errors.js";
+import { writeFileAtomic } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import type { Failure, HaltReason } from "../../schedule/events.js";
 import type { FailureGroup } from "../../schedule/halting/failuregroups.js";
@@ -147,10 +148,8 @@ export function findHaltingFailures(summary: RunSummary | undefined, failures: r
 
 /** Replaces summary.json atomically. */
 export function writeSummary(summary: RunSummary): void {
-  const file = join(summary.directory, "summary.json");
-  writeFileSync(`${file}.partial`, `${JSON.stringify(summary, null, 2)}\n`);
+  writeFileAtomic(join(summary.directory, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
   failpoint("summarized");
-  renameSync(`${file}.partial`, file);
 }
 
 /** Returns the summary in a run directory; undefined if there is none, or if summary.json holds something else. */

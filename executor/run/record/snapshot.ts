@@ -14,10 +14,10 @@ import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import { create, Parser, type ReadEntry } from "tar";
 import { MusterError } from "../../../schemas/errors.js";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import type { LaunchFolders, Project } from "../../job/project/project.js";
 import { explainDiskError } from "./diskerror.js";
-import { fsyncPath } from "./durablewrites.js";
 
 /** Mode of a symbolic link. */
 const LINK_MODE = 0o120000;

@@ -2,10 +2,10 @@ import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmS
 import { join } from "node:path";
 import { formatBytes } from "../../../schemas/bytecount.js";
 import { MusterError } from "../../../schemas/errors.js";
+import { fsyncFile, fsyncPath, writeAll } from "../../../schemas/filewrites.js";
 import { normalizePath } from "../../job/inputs.js";
 import type { SavedState, StateFile } from "../agent/protocol.js";
 import type { ResultSource } from "../node/attachment.js";
-import { fsyncFile, fsyncPath, writeAll } from "../record/durablewrites.js";
 import { readStateManifest, STATE_MANIFEST, type StateManifest } from "../record/keptstates.js";
 import { DiskReservation } from "./diskspace.js";
 

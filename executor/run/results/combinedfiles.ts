@@ -2,10 +2,10 @@ import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } fr
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MusterError } from "../../../schemas/errors.js";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import { listCombinedFiles, piecePath, publishedPath } from "../../job/resultpath.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncPath } from "../record/durablewrites.js";
 import { hashFile } from "../record/filehashes.js";
 import { isOwnCombined } from "../record/foreignfiles.js";
 import { inodeOf } from "../record/ownfile.js";

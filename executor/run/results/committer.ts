@@ -1,11 +1,11 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fsyncFile, writeAll } from "../../../schemas/filewrites.js";
 import type { Job } from "../../job/job.js";
 import type { Attempt } from "../../schedule/events.js";
 import { IntervalSet } from "../../schedule/queue/intervalset.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncFile, writeAll } from "../record/durablewrites.js";
 import { formatResultLine, type ResultLine } from "../record/resultlines.js";
 import type { ResultsFolder } from "../record/resultsfolder.js";
 import type { RunDirectory } from "../record/rundir.js";

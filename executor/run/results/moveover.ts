@@ -1,6 +1,6 @@
 import { constants, copyFileSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fsyncPath } from "../record/durablewrites.js";
+import { fsyncPath } from "../../../schemas/filewrites.js";
 
 /** Moves a file to its final name, and replaces what is there. The final name may be on another file system. */
 export function moveOver(temporary: string, final: string): void {

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fsyncFile, writeAll } from "../../../schemas/filewrites.js";
 import { failpoint } from "../failpoint.js";
-import { fsyncFile, writeAll } from "../record/durablewrites.js";
 import type { MatchedOutput } from "./matchoutputs.js";
 import { moveOver } from "./moveover.js";
 
