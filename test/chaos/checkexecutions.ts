@@ -37,8 +37,18 @@ export function countExecutions({ workload, nodes }: Scenario): Map<string, numb
 function allowChunkFaults({ workload, nodes, allowance }: Scenario): void {
   for (const { placed, chunkFault, beside, ...one } of workload.executions(nodes)) {
     if (!chunkFault) continue;
-    const lost = placed.job.plan.chunkFault!.what === "fails" ? [] : beside;
+    const { what } = placed.job.plan.chunkFault!;
+    const lost = what === "fails" ? [] : beside;
     allowance.add([...itemsIn(one), ...lost].map((item) => keyOf(placed, item)));
+    if (what !== "kills-python") continue;
+    // Agents and warm workers of the job beside it, too.
+    for (const other of workload.jobs.filter(({ job }) => job !== placed.job))
+      allowance.add(
+        other.job
+          .executions([one.node])
+          .flatMap(itemsIn)
+          .map((item) => keyOf(other, item)),
+      );
   }
 }
 
