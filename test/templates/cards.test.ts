@@ -88,14 +88,18 @@ t.test("a processor's graphics is a slot where there is nothing else", async (t)
   t.same(bind(t, alone, {}), { pci: [APU], bound: [{}] });
 });
 
-t.test("a GPU that was on the bus is absent without it; a sandbox whose bus is empty shows nothing of its GPUs", async (t) => {
-  const nvidia: [string, string] = ["0x10de", "0x030200"];
-  const setUp = { vendor: "nvidia", known: [A, B] } as const;
-  const present = (bus: Devices, gone: string[] = []) => setUpCards(t, bus, { ...setUp, known: [A, B], gone }).present;
-  t.same(present({ [A]: nvidia, [B]: nvidia }, [B]), [true, false]);
-  t.same(present({ [A]: nvidia }, [A]), [false, false]);
-  t.same(present({}), [true, true]);
-});
+t.test(
+  "a GPU that was on the bus is absent without it; a sandbox whose bus is empty shows nothing of its GPUs",
+  async (t) => {
+    const nvidia: [string, string] = ["0x10de", "0x030200"];
+    const setUp = { vendor: "nvidia", known: [A, B] } as const;
+    const present = (bus: Devices, gone: string[] = []) =>
+      setUpCards(t, bus, { ...setUp, known: [A, B], gone }).present;
+    t.same(present({ [A]: nvidia, [B]: nvidia }, [B]), [true, false]);
+    t.same(present({ [A]: nvidia }, [A]), [false, false]);
+    t.same(present({}), [true, true]);
+  },
+);
 
 t.test("GPUs that NVIDIA's tool calls lost, alone or in a row among others", async (t) => {
   const program = `import json, sys; sys.path.insert(0, sys.argv[1])
