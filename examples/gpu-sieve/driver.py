@@ -137,7 +137,7 @@ class Driver:
     def compile(self, source: bytes) -> bytes:
         """A code object for the device, from HIP source. AMD only: for NVIDIA there is PTX."""
         try:
-            library = load_library(["libhiprtc.so", "libhiprtc.so.7", "libhiprtc.so.6", "/opt/rocm*/lib/libhiprtc.so"])
+            library = load_library(["libhiprtc.so", "libhiprtc.so.7", "libhiprtc.so.6", "libhiprtc.so.5", "/opt/rocm*/lib/libhiprtc.so"])
         except DriverError:
             library = self.library  # where it was before ROCm 6
         if not hasattr(library, "hiprtcCreateProgram"):
