@@ -235,6 +235,8 @@ export interface LookCommand {
 /** The coordinator has checked the GPUs for the first time: slots with a GPU may start. */
 export interface ExaminedCommand {
   readonly op: "examined";
+  /** The GPUs that it has found, an entry for each vendor, for a node whose PCI bus shows none. */
+  readonly cards?: KnownCards[];
 }
 
 /** The node is drained: warm workers that are idle end, so that nothing computes there. */

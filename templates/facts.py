@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Optional, Tuple
 Gpu = Dict[str, Any]
 
 TOOL_SECONDS = 5
-TOOL_PATH = ["/opt/rocm/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+TOOL_PATH = ["/opt/rocm/bin", "/usr/local/bin", "/usr/local/nvidia/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
 MAX_OUTPUT_BYTES = 4 << 20
 TOOLS = [
     ("nvidia-smi", ["--query-gpu=name,pci.bus_id,memory.total,driver_version", "--format=csv,noheader,nounits"]),

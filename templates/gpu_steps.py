@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BUS = "/sys/bus/pci/devices/"
 MAX_TEXT_BYTES = 1 << 16
-TOOL_FOLDERS = ("/usr/local/bin", "/usr/sbin", "/sbin")
+TOOL_FOLDERS = ("/usr/local/bin", "/usr/local/nvidia/bin", "/usr/sbin", "/sbin")
 
 # What a driver was told but does not tell: a file for each GPU, which root writes. /run is empty after a reboot.
 RECORDS = "/run/muster/gpu-settings/"

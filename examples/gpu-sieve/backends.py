@@ -70,6 +70,10 @@ def open_cupy() -> Search:
     except ImportError as error:
         raise Unavailable(str(error))
     kernel: Any = cupy.RawKernel(read_file("kernel.cu").decode(), "sieve")
+    try:
+        kernel.compile()
+    except Exception as error:  # it finds no card or no compiler, and has many errors for that
+        raise Unavailable("CuPy: {}".format(error))
 
     def search(start: int, count: int, skip: int, observed: List[int]) -> List[int]:
         values = cupy.asarray(observed, dtype=cupy.uint32)
@@ -106,6 +110,10 @@ def open_torch() -> Search:
         raise Unavailable(str(error))
     if not torch.cuda.is_available():
         raise Unavailable("PyTorch finds no GPU")
+    try:
+        torch.arange(2, device="cuda").tolist()
+    except RuntimeError as error:  # it was not built for this card
+        raise Unavailable("PyTorch: {}".format(error))
 
     def draw(state: Any) -> Any:
         """The next states and values; products wrap at 2^64, of which 48 bits are kept."""

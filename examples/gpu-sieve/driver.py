@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 # What each function is called in the vendor's library. CUDA's `_v2` are the 64-bit forms.
 CUDA = {
-    "library": ["libcuda.so.1"],
+    "library": ["libcuda.so.1", "/usr/local/nvidia/lib*/libcuda.so.1"],
     "error": "cuGetErrorName",
     "prefix": "cu",
     "alloc": "cuMemAlloc_v2",
@@ -90,10 +90,13 @@ class Driver:
         return text.value.decode().lower()
 
     def uuid(self, index: int) -> str:
-        """NVIDIA: `GPU-...` as nvidia-smi prints it. AMD: the card's unique id in hexadecimal digits, if it has one."""
+        """NVIDIA: `GPU-...` as nvidia-smi prints it. AMD: the card's unique id in hexadecimal digits; empty where it has none."""
         raw = ctypes.create_string_buffer(16)
         self.call(self.names["prefix"] + "DeviceGetUuid", raw, self.device(index))
-        return raw.raw.decode("ascii", "replace").strip("\0") if self.vendor == "amd" else "GPU-" + str(uuid.UUID(bytes=raw.raw))
+        if self.vendor == "nvidia":
+            return "GPU-" + str(uuid.UUID(bytes=raw.raw))
+        text = raw.raw.decode("ascii", "replace").strip("\0")
+        return "" if text == "XX" else text
 
     def total_bytes(self, index: int) -> int:
         size = ctypes.c_size_t()
@@ -134,7 +137,7 @@ class Driver:
     def compile(self, source: bytes) -> bytes:
         """A code object for the device, from HIP source. AMD only: for NVIDIA there is PTX."""
         try:
-            library = load_library(["libhiprtc.so", "libhiprtc.so.7", "libhiprtc.so.6", "/opt/rocm*/lib/libhiprtc.so"])
+            library = load_library(["libhiprtc.so", "libhiprtc.so.7", "libhiprtc.so.6", "libhiprtc.so.5", "/opt/rocm*/lib/libhiprtc.so"])
         except DriverError:
             library = self.library  # where it was before ROCm 6
         if not hasattr(library, "hiprtcCreateProgram"):

@@ -9,7 +9,7 @@ import { XID_SCRIPT } from "./xids.js";
 export const GPU_PROBE_TIMEOUT_SECONDS = 10;
 export const QUICK_GPU_PROBE_TIMEOUT_SECONDS = 3;
 
-const TOOL_PATH = "PATH=$PATH:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin";
+const TOOL_PATH = "PATH=$PATH:/opt/rocm/bin:/usr/local/bin:/usr/local/nvidia/bin:/usr/sbin:/sbin";
 const IF_ROCM_SMI = "command -v rocm-smi >/dev/null || exit 0";
 const UNLESS_ROCM_SMI = "command -v rocm-smi >/dev/null && exit 0";
 

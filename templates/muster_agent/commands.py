@@ -203,7 +203,9 @@ class Commands:
     def do_look(self, message: Message) -> None:
         self.agent.coordinator_scripts.start(message["scripts"], message["seconds"])
 
-    def do_examined(self, _: Message) -> None:
+    def do_examined(self, message: Message) -> None:
+        if self.agent.cards.add_unknown(message.get("cards", [])):
+            self.agent.card_health.set_up()
         self.agent.slots.locks.examined_at = 0.0
 
     def do_retire(self, _: Message) -> None:

@@ -13,14 +13,30 @@ all_cards = cards.Cards(vendor)
 all_cards.set_up(known)
 for pci in gone: os.rename(cards.BUS + pci, folder + "/" + pci)
 bound = [all_cards.binding([gpu]) for gpu in range(len(all_cards.pci))]
-print(json.dumps({"pci": all_cards.pci, "bound": [{k.decode(): v.decode() for k, v in one.items()} for one in bound]}))`;
+present = [all_cards.is_present(pci) for pci in all_cards.pci]
+print(json.dumps({"pci": all_cards.pci, "present": present, "bound": [{k.decode(): v.decode() for k, v in one.items()} for one in bound]}))`;
 
-/** `bus`: vendor and class of the devices. `kfd`: location ids of the GPUs that AMD's runtime numbers; undefined: no such folder. */
-function bind(
+interface SetUp {
+  vendor?: "amd" | "nvidia";
+  known?: string[];
+  gone?: string[];
+  /** Location ids of the GPUs that AMD's runtime numbers; undefined: no such folder. */
+  kfd?: number[];
+}
+
+type Devices = Record<string, [vendor: string, kind: string]>;
+
+function bind(t: Test, bus: Devices, setUp: SetUp): { pci: string[]; bound: Record<string, string>[] } {
+  const { pci, bound } = setUpCards(t, bus, setUp);
+  return { pci, bound };
+}
+
+/** `bus`: vendor and class of the devices. */
+function setUpCards(
   t: Test,
-  bus: Record<string, [vendor: string, kind: string]>,
-  { vendor = "amd", known = [] as string[], gone = [] as string[], kfd = undefined as number[] | undefined },
-): { pci: string[]; bound: Record<string, string>[] } {
+  bus: Devices,
+  { vendor = "amd", known = [], gone = [], kfd }: SetUp,
+): { pci: string[]; bound: Record<string, string>[]; present: boolean[] } {
   const folder = t.testdir({});
   for (const [pci, [id, kind]] of Object.entries(bus)) {
     mkdirSync(join(folder, "bus", pci), { recursive: true });
@@ -71,6 +87,19 @@ t.test("a processor's graphics is a slot where there is nothing else", async (t)
   const { [A]: _, [B]: __, ...alone } = MACHINE;
   t.same(bind(t, alone, {}), { pci: [APU], bound: [{}] });
 });
+
+t.test(
+  "a GPU that was on the bus is absent without it; a sandbox whose bus is empty shows nothing of its GPUs",
+  async (t) => {
+    const nvidia: [string, string] = ["0x10de", "0x030200"];
+    const setUp = { vendor: "nvidia", known: [A, B] } as const;
+    const present = (bus: Devices, gone: string[] = []) =>
+      setUpCards(t, bus, { ...setUp, known: [A, B], gone }).present;
+    t.same(present({ [A]: nvidia, [B]: nvidia }, [B]), [true, false]);
+    t.same(present({ [A]: nvidia }, [A]), [false, false]);
+    t.same(present({}), [true, true]);
+  },
+);
 
 t.test("GPUs that NVIDIA's tool calls lost, alone or in a row among others", async (t) => {
   const program = `import json, sys; sys.path.insert(0, sys.argv[1])

@@ -146,7 +146,8 @@ export class SlotMonitor {
     const found = this.checks.assess(answers);
     if (found === undefined) return this.check();
     for (const one of found) this.handleHealth(one);
-    if (this.isFirstCheck) this.send({ op: "examined" });
+    const cards = this.cards.filter(({ pci }) => pci.length > 0);
+    if (this.isFirstCheck) this.send({ op: "examined", ...(cards.length > 0 ? { cards } : {}) });
     this.isFirstCheck = false;
     const seconds = this.sickChecks.size > 0 ? recheckIntervalSeconds(this.node) : this.node.gpuCheckSeconds;
     this.scheduleCheck(seconds * 1000);

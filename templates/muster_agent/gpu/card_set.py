@@ -20,6 +20,12 @@ class CardSet:
         for one in known:
             self.by_vendor.setdefault(one["vendor"], Cards(one["vendor"], one.get("bound", False))).set_up(one["pci"])
 
+    def add_unknown(self, known: list[Message]) -> bool:
+        """Takes the cards of vendors of which none is known yet: this node's bus does not show them. Whether there were any."""
+        unknown = [one for one in known if one["pci"] and one["vendor"] in self.by_vendor and not self.by_vendor[one["vendor"]].pci]
+        self.set_up(unknown)
+        return bool(unknown)
+
     def of(self, slot: Slot) -> Cards | None:
         """The cards among which the slot's GPU is; None for a CPU slot."""
         return None if slot.gpu is None or slot.vendor is None else self.by_vendor.get(slot.vendor)

@@ -18,7 +18,8 @@ BUS_CACHE_SECONDS = 0.1  # how long a check of the bus is valid: a program takes
 class Cards:
     """`pci`: addresses by index, as they were first seen; the partitions of a card have its address. `others`: further cards that the
     vendor's runtime numbers, such as the graphics of a processor. `uuids`: by address. `lost`: addresses that are on the bus, yet
-    cannot be used by programs, according to NVIDIA's tool. `is_bound`: a batch system has bound them, and numbers them in its own way."""
+    cannot be used by programs, according to NVIDIA's tool. `is_bound`: a batch system has bound them, and numbers them in its own way.
+    `is_bus_shown`: the kernel shows GPUs of this vendor on the PCI bus; a sandbox such as gVisor shows an empty bus."""
 
     def __init__(self, vendor: str, is_bound: bool = False):
         self.vendor, self.is_bound = vendor, is_bound
@@ -27,11 +28,13 @@ class Cards:
         self.uuids: dict[str, str] = {}
         self.lost: set[str] = set()
         self.absent: set[str] = set()
+        self.is_bus_shown = False
         self.next_check = 0.0
 
     def set_up(self, addresses: list[str]) -> None:
         """`addresses`: those that the coordinator knows; where it knows none, those on the bus."""
         on_bus = list_bus(self.vendor)
+        self.is_bus_shown = self.is_bus_shown or bool(on_bus)
         found = addresses or leave_out_integrated(self.vendor, on_bus)
         if len(found) > len(self.pci):
             self.pci = found
@@ -45,7 +48,7 @@ class Cards:
         time_now = now()
         if time_now >= self.next_check:
             self.next_check = time_now + BUS_CACHE_SECONDS
-            self.absent = {one for one in self.pci if not os.path.exists(BUS + one)}
+            self.absent = {one for one in self.pci if not os.path.exists(BUS + one)} if self.is_bus_shown else set()
         return pci not in self.absent
 
     def learn(self, found: Mapping[str, tuple[int, str | None]], lost: set[str]) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .card_figures import Figures
 
 FIRST_SECONDS = 2.0  # for which the first line waits until every GPU has answered
-TOOL_FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+TOOL_FOLDERS = ("/usr/local/bin", "/usr/local/nvidia/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+NVIDIA_DEVICE = "/dev/nvidiactl"  # also where a sandbox shows an empty PCI bus
 
 
 def print_samples(interval: float) -> None:
@@ -29,7 +30,8 @@ def print_samples(interval: float) -> None:
     figures grow older."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     cards = [AmdCard(pci, interval) for pci in leave_out_integrated("amd", list_bus("amd"))]
-    tool = NvidiaTool(interval) if list_bus("nvidia") else None
+    has_nvidia = bool(list_bus("nvidia")) or os.path.exists(NVIDIA_DEVICE)
+    tool = NvidiaTool(interval) if has_nvidia else None
     deadline = now() + FIRST_SECONDS
     for source in cards + ([tool] if tool else []):
         source.has_answered.wait(max(0.0, deadline - now()))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-PATH = "PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin; "
+PATH = "PATH=$PATH:/usr/local/bin:/usr/local/nvidia/bin:/usr/sbin:/sbin; "
 AMD_USED_FILE = "/sys/bus/pci/devices/{}/mem_info_vram_used"
 AMD_USED = 'read -r used <{} && echo "{}, $((used >> 20))"'
 NVIDIA_USED = PATH + "exec nvidia-smi --query-gpu=pci.bus_id,memory.used,uuid --format=csv,noheader,nounits"

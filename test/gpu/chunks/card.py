@@ -1,10 +1,11 @@
 """What a chunk of the suite does with its GPU: `card.py ACTION OUTPUT [ARGUMENT]`.
 
+devices     writes what the driver sees
 look        writes what the driver, CuPy and PyTorch see
 hold MIB    takes memory, writes that it did, and ends
 spin MIB    takes memory, starts a kernel that never ends, and waits for it
 keep MIB    takes memory, and keeps it until it is killed
-pause S     does nothing for so many seconds
+pause FILE  does nothing until FILE is there, for PAUSE_SECONDS at most
 fault       starts a kernel that writes where no memory is
 turn FILE   takes a little memory for half a second; appends when to FILE
 """
@@ -21,6 +22,7 @@ from driver import Driver, DriverError, find_driver
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
+PAUSE_SECONDS = 100
 
 
 def open_card() -> Driver:
@@ -37,23 +39,27 @@ def load_kernel(driver: Driver, name: str) -> ctypes.c_void_p:
     return driver.kernel(text if driver.vendor == "nvidia" else driver.compile(text), name)
 
 
-def look(driver: Driver) -> Dict[str, Any]:
-    devices = [
+def list_devices(driver: Driver) -> List[Dict[str, Any]]:
+    return [
         {"uuid": driver.uuid(index), "address": driver.address(index), "total": driver.total_bytes(index), "name": driver.name(index)}
         for index in range(driver.count())
     ]
-    return {"devices": devices, "torch": attempt(look_through_torch), "cupy": attempt(look_through_cupy)}
 
 
-def attempt(look_through: Callable[[], Optional[Dict[str, Any]]]) -> Optional[Dict[str, Any]]:
-    """What it returns; an error of the library must not hide what the others see."""
+def look(driver: Driver) -> Dict[str, Any]:
+    return {"devices": list_devices(driver), "torch": attempt(look_through_torch), "cupy": attempt(look_through_cupy)}
+
+
+def attempt(look_through: Callable[[Dict[str, Any]], Optional[Dict[str, Any]]]) -> Optional[Dict[str, Any]]:
+    """What it returns; an error of the library must not hide what it has seen before, or what the others see."""
+    seen: Dict[str, Any] = {}
     try:
-        return look_through()
+        return look_through(seen)
     except Exception as error:
-        return {"error": "{}: {}".format(type(error).__name__, error)[:300]}
+        return {**seen, "error": "{}: {}".format(type(error).__name__, error)[:300]}
 
 
-def look_through_torch() -> Optional[Dict[str, Any]]:
+def look_through_torch(seen: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """None where PyTorch is not installed, or is one for processors only."""
     begun = time.monotonic()
     try:
@@ -62,25 +68,27 @@ def look_through_torch() -> Optional[Dict[str, Any]]:
         return None
     if not (torch.version.cuda or getattr(torch.version, "hip", None)):
         return None
-    count = torch.cuda.device_count()
-    uuids = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in range(count)]
-    if count:
-        torch.zeros(1, device="cuda").sum().item()
-    return {"count": count, "uuids": uuids, "seconds": time.monotonic() - begun, "version": torch.__version__}
+    seen["version"], seen["count"] = torch.__version__, torch.cuda.device_count()
+    indices = range(seen["count"])
+    seen["uuids"] = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in indices]
+    if indices:
+        torch.zeros(1, device="cuda").tolist()
+    return {**seen, "seconds": time.monotonic() - begun}
 
 
-def look_through_cupy() -> Optional[Dict[str, Any]]:
-    """None where CuPy is not installed."""
+def look_through_cupy(seen: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """None where CuPy is not installed. No kernel is compiled: not every CuPy can do that."""
     begun = time.monotonic()
     try:
         import cupy  # type: ignore
     except ImportError:
         return None
-    count = cupy.cuda.runtime.getDeviceCount()
-    addresses = [cupy.cuda.Device(index).pci_bus_id.lower() for index in range(count)]
-    if count:
-        int(cupy.zeros(1).sum())
-    return {"count": count, "addresses": addresses, "seconds": time.monotonic() - begun, "version": cupy.__version__}
+    seen["version"], seen["count"] = cupy.__version__, cupy.cuda.runtime.getDeviceCount()
+    indices = range(seen["count"])
+    seen["addresses"] = [cupy.cuda.Device(index).pci_bus_id.lower() for index in indices]
+    if indices:
+        cupy.zeros(1).get()
+    return {**seen, "seconds": time.monotonic() - begun}
 
 
 def spin(driver: Driver, mib: int, output: str) -> None:
@@ -119,10 +127,14 @@ def main(words: List[str]) -> None:
     action, output, argument = words[0], words[1], words[2] if len(words) > 2 else ""
     value: Any = {"done": True}
     if action == "pause":
-        time.sleep(float(argument))
+        begun = time.monotonic()
+        while not os.path.exists(argument) and time.monotonic() < begun + PAUSE_SECONDS:
+            time.sleep(0.1)
         return write(output, value)
     driver = open_card()
-    if action == "look":
+    if action == "devices":
+        value = list_devices(driver)
+    elif action == "look":
         value = look(driver)
     elif action == "hold":
         driver.alloc(int(argument) * MIB)

@@ -1,6 +1,7 @@
 /*
  * The drivers of NVIDIA's and AMD's GPUs, as far as the suite calls them, for the cards of a lab node: libcuda.so.1, and with -DHIP
- * libamdhip64.so. "Device memory" is a file per process that the fake tools add up, and kernels are functions of this file.
+ * libamdhip64.so. "Device memory" is a file per process that the fake tools add up, and kernels are functions of this file: the text of a
+ * module, PTX or source of HIP, must have them, with as many parameters as they are called with. What a compiler made is taken as it is.
  * /etc/fake-gpu-faults names what is to go wrong: unbound (every card is visible), wrong-hits.
  */
 #include <dirent.h>
@@ -12,17 +13,19 @@
 #define MAX_CARDS 64
 #define HOLDINGS "/var/tmp/fake-gpu"
 #define MASK ((1ull << 48) - 1)
-enum { SUCCESS = 0, INVALID = 1, NO_MEMORY = 2, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+enum { SUCCESS = 0, INVALID = 1, NO_MEMORY = 2, INVALID_IMAGE = 200, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
 typedef unsigned long long u64;
 
 #ifdef HIP
 #define VENDOR "0x1002"
 #define BINDING "HIP_VISIBLE_DEVICES"
 #define TOTAL_MIB 8192u
+#define ENTRY "__global__ void "
 #else
 #define VENDOR "0x10de"
 #define BINDING "CUDA_VISIBLE_DEVICES"
 #define TOTAL_MIB 12288u
+#define ENTRY "\n.visible .entry "
 #endif
 
 static char bus[MAX_CARDS][16];
@@ -155,17 +158,36 @@ static int launch(void *kernel, void **words) {
   return SUCCESS;
 }
 
+/* A fat binary of CUDA, a bundle of HIP, or a code object. */
+static int is_compiled(const char *image) {
+  return !memcmp(image, "\x50\xed\x55\xba", 4) || !strncmp(image, "__CLANG_OFFLOAD", 15) || !memcmp(image, "\x7f" "ELF", 4);
+}
+
+static int load(void **module, const char *image) {
+  if (!is_compiled(image) && !strstr(image, ENTRY)) return INVALID_IMAGE;
+  return *module = is_compiled(image) ? "\x7f" "ELF" : strdup(image), SUCCESS;
+}
+
+static int has_kernel(const char *image, const char *name, int parameters) {
+  char head[64];
+  snprintf(head, sizeof head, ENTRY "%s(", name);
+  const char *at = strstr(image, head);
+  if (!at) return is_compiled(image);
+  for (; *at && *at != ')'; at++) parameters -= *at == ',';
+  return parameters == 1;
+}
+
 static int get_function(void **function, void *module, const char *name) {
-  (void)module;
-  const char *known[] = {"sieve", "spin", "fault"};
+  const struct { const char *name; int parameters; } known[] = {{"sieve", 8}, {"spin", 1}, {"fault", 1}};
   for (int k = 0; k < 3; k++)
-    if (!strcmp(name, known[k])) return *function = (void *)known[k], SUCCESS;
+    if (!strcmp(name, known[k].name) && has_kernel(module, name, known[k].parameters)) return *function = (void *)known[k].name, SUCCESS;
   return NOT_FOUND;
 }
 
 static const char *error_name(int code) {
   switch (code) {
     case NO_MEMORY: return "ERROR_OUT_OF_MEMORY";
+    case INVALID_IMAGE: return "ERROR_INVALID_IMAGE";
     case NOT_FOUND: return "ERROR_NOT_FOUND";
     case ILLEGAL_ADDRESS: return "ERROR_ILLEGAL_ADDRESS";
     default: return "ERROR_INVALID_VALUE";
@@ -189,7 +211,7 @@ int API(cuMemAlloc_v2, hipMalloc)(void **place, size_t size) { return alloc(plac
 int API(cuMemFree_v2, hipFree)(void *place) { return free(place), SUCCESS; }
 int API(cuMemcpyHtoD_v2, hipMemcpyHtoD)(void *to, const void *from, size_t size) { return memcpy(to, from, size), broken; }
 int API(cuMemcpyDtoH_v2, hipMemcpyDtoH)(void *to, const void *from, size_t size) { return memcpy(to, from, size), broken; }
-int API(cuModuleLoadData, hipModuleLoadData)(void **module, const void *image) { return *module = (void *)image, SUCCESS; }
+int API(cuModuleLoadData, hipModuleLoadData)(void **module, const void *image) { return load(module, image); }
 int API(cuModuleGetFunction, hipModuleGetFunction)(void **function, void *module, const char *name) { return get_function(function, module, name); }
 int API(cuLaunchKernel, hipModuleLaunchKernel)(void *kernel, LAUNCH_SHAPE, void *stream, void **words, void **extra) {
   (void)gx, (void)gy, (void)gz, (void)bx, (void)by, (void)bz, (void)shared, (void)stream, (void)extra;
@@ -200,10 +222,11 @@ int API(cuCtxSynchronize, hipDeviceSynchronize)(void) { return broken; }
 int hipSetDevice(int device) { return current = device, SUCCESS; }
 int hipDeviceGetUuid(char *uuid, int device) { return memset(uuid, 0, 16), device < devices ? SUCCESS : INVALID; }
 const char *hipGetErrorName(int code) { return error_name(code); }
-int hiprtcCreateProgram(void **program) { return *program = (void *)HOLDINGS, SUCCESS; }
+/* The "code" is the source. */
+int hiprtcCreateProgram(void **program, const char *source) { return *program = (void *)source, SUCCESS; }
 int hiprtcCompileProgram(void *program, int count, const char **options) { return (void)program, (void)options, count; }
-int hiprtcGetCodeSize(void *program, size_t *size) { return (void)program, *size = 1, SUCCESS; }
-int hiprtcGetCode(void *program, char *code) { return (void)program, *code = 0, SUCCESS; }
+int hiprtcGetCodeSize(void *program, size_t *size) { return *size = strlen(program) + 1, SUCCESS; }
+int hiprtcGetCode(void *program, char *code) { return strcpy(code, program), SUCCESS; }
 #else
 int cuDevicePrimaryCtxRetain(void **context, int device) { return *context = &visible[device], device < devices ? SUCCESS : INVALID; }
 int cuCtxSetCurrent(void *context) { return current = (int)((int *)context - visible), SUCCESS; }

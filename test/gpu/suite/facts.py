@@ -77,11 +77,12 @@ def check_health(suite: Suite) -> str:
 
 
 def check_library(suite: Suite) -> str:
-    """The order in which the vendor's library numbers the cards is that of muster's slots."""
-    devices = suite.ask_driver({})
-    addresses = [device["address"] for device in devices]
+    """The order in which the vendor's library numbers the cards is that of muster's slots. It may number the graphics of a processor, too."""
     cards = suite.machine.cards
-    expect(addresses == [card.address for card in cards], "the library shows {}, in this order".format(addresses))
+    known = [card.address for card in cards]
+    devices = [device for device in suite.look("devices") if device["address"] in known]
+    addresses = [device["address"] for device in devices]
+    expect(addresses == known, "the library shows {}, in this order".format(addresses))
     uuids = [device["uuid"] for device in devices]
     for card, uuid in zip(cards, uuids):
         expect(not (card.uuid and uuid) or card.uuid == uuid, "GPU {}: {}, but {}".format(card.address, card.uuid, uuid))

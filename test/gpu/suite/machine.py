@@ -9,7 +9,7 @@ from typing import Dict, List, NamedTuple, Optional
 from .outcome import Skipped
 
 TOOL_SECONDS = 20
-PATH = os.environ.get("PATH", "") + ":/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin"
+PATH = os.environ.get("PATH", "") + ":/opt/rocm/bin:/usr/local/bin:/usr/local/nvidia/bin:/usr/sbin:/sbin"
 BUS = "/sys/bus/pci/devices/"
 
 
@@ -86,10 +86,15 @@ def read_amd_cards(machine: Machine) -> List[Card]:
     found = []
     for folder in sorted(glob.glob(BUS + "*")):
         total = read_file(folder + "/mem_info_vram_total")
-        if read_file(folder + "/vendor") == "0x1002" and total.isdigit():
+        if read_file(folder + "/vendor") == "0x1002" and total.isdigit() and not is_integrated(folder):
             uuid = read_file(folder + "/unique_id") or None
             found.append(Card(len(found), os.path.basename(folder), "", int(total) >> 20, driver, uuid))
     return found
+
+
+def is_integrated(folder: str) -> bool:
+    """Whether this is the graphics of an AMD processor: other functions of its device have the vendor id of processors."""
+    return any(read_file("{}{}/vendor".format(folder[:-1], function)) == "0x1022" for function in range(1, 8))
 
 
 def to_address(bus: str) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import inf
 from typing import Any, Callable, Dict, List, Optional
 
 from .machine import Machine
@@ -14,6 +15,7 @@ from .outcome import Failed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 RUN_SECONDS = 180
+STOP_SECONDS = 10
 
 
 class Result:
@@ -24,11 +26,31 @@ class Result:
         return " | ".join((self.err or self.out).strip().splitlines()[-4:])[-600:]
 
 
+class Deadline:
+    """When the check that is made must have ended, so that one that hangs leaves time for the others."""
+
+    def __init__(self) -> None:
+        self.at = inf
+
+    def limit(self, seconds: float) -> float:
+        """So many seconds, or those that are left where these are fewer."""
+        return min(seconds, max(0.0, self.at - time.monotonic()))
+
+    def wait_until(self, what: str, seconds: float, holds: Callable[[], bool]) -> None:
+        """Raises Failed where it does not hold within so many seconds, or until the deadline."""
+        limit = self.limit(seconds)
+        begun = time.monotonic()
+        while not holds():
+            if time.monotonic() > begun + limit:
+                raise Failed("{:.0f} s passed, and not: {}".format(limit, what))
+            time.sleep(0.05)
+
+
 class Command:
     """A command of muster that runs. Its output goes to files, so that nobody has to read it meanwhile."""
 
-    def __init__(self, argv: List[str], path: str):
-        self.path = path
+    def __init__(self, argv: List[str], path: str, deadline: Deadline):
+        self.path, self.deadline = path, deadline
         with open(path + ".out", "wb") as out, open(path + ".err", "wb") as err:
             folder = os.path.dirname(path)
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder)
@@ -45,20 +67,33 @@ class Command:
 
     def wait(self, seconds: float = RUN_SECONDS) -> Result:
         """Waits for its end. One that does not end is interrupted, then killed, and Failed."""
+        limit = self.deadline.limit(seconds)
         try:
-            self.child.wait(seconds)
+            self.child.wait(limit)
         except subprocess.TimeoutExpired:
-            self.interrupt()
-            stop(self.child)
-            raise Failed("muster did not end within {:.0f} s: {}".format(seconds, self.stderr().strip()[-300:]))
+            self.stop()
+            raise Failed("muster did not end within {:.0f} s: {}".format(limit, self.stderr().strip()[-300:]))
         return Result(self.child.returncode, read_text(self.path + ".out"), self.stderr())
+
+    def stop(self) -> None:
+        """Interrupts it where it runs; kills it where that does not help."""
+        if self.has_ended():
+            return
+        self.interrupt()
+        try:
+            self.child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
 
 
 class Muster:
     """`command`: the words that start muster. `folder`: everything of the suite, also the node's work folder."""
 
     def __init__(self, command: List[str], folder: str, machine: Machine):
-        self.command, self.folder, self.machine, self.started = command, folder, machine, 0
+        self.command, self.folder, self.machine = command, folder, machine
+        self.started: List[Command] = []
+        self.deadline = Deadline()
         self.project = os.path.join(folder, "project")
         shutil.copytree(os.path.join(ROOT, "test/gpu/chunks"), self.project)
         shutil.copy(os.path.join(ROOT, "examples/gpu-sieve/driver.py"), self.project)
@@ -82,12 +117,17 @@ class Muster:
         return path
 
     def start(self, *words: str, inventory: Optional[str] = None) -> "Command":
-        self.started += 1
-        path = os.path.join(self.folder, "command-{}".format(self.started))
-        return Command([*self.command, *words, "-i", inventory or self.inventory], path)
+        path = os.path.join(self.folder, "command-{}".format(len(self.started)))
+        self.started.append(Command([*self.command, *words, "-i", inventory or self.inventory], path, self.deadline))
+        return self.started[-1]
 
     def run(self, *words: str, seconds: float = RUN_SECONDS, inventory: Optional[str] = None) -> Result:
         return self.start(*words, inventory=inventory).wait(seconds)
+
+    def stop_all(self) -> None:
+        """Stops what a check that failed has left running."""
+        for command in self.started:
+            command.stop()
 
     def run_folder(self, job: str) -> str:
         return os.path.join(self.project, "runs", job)
@@ -115,19 +155,3 @@ def write_json(path: str, value: Any) -> None:
     with open(path, "w") as file:
         json.dump(value, file, indent=1)
 
-
-def stop(child: "subprocess.Popen[bytes]") -> None:
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def wait_until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
-    """Raises Failed where it does not hold within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise Failed("{:.0f} s passed, and not: {}".format(seconds, what))
-        time.sleep(0.05)

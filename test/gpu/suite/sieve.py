@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any, Dict, List, Optional
 
-from .muster import ROOT, read_text, wait_until, write_json
+from .muster import ROOT, read_text, write_json
 from .outcome import Failed, Skipped, expect
 from .suite import Suite
 
@@ -17,10 +17,11 @@ sys.path.insert(0, EXAMPLE)
 import generator  # noqa: E402
 
 BACKENDS = ["cupy", "built", "torch", "driver"]
-BUILD_SECONDS, SEARCH_SECONDS = 120, 180
+BUILD_SECONDS, SEARCH_SECONDS = 60, 180
 EXACT_SEEDS, EXACT_SKIP = 50000, 3
 FIRST_SEEDS = 1 << 20
 MEASURED_SECONDS, MEASUREMENTS = 2, 4
+ENOUGH_SECONDS = 25  # of measurements of one backend: PyTorch may take long to load
 RUN_SECONDS = 20  # of one card, for the run that is interrupted
 CHUNKS_PER_CARD = 12
 FIGURE_SECONDS, MIN_FIGURE_SECONDS = 60, 10
@@ -30,7 +31,8 @@ SKIP, OBSERVED = 100, 6
 
 
 class Sieve:
-    """A copy of the example. `rates`: seeds a second, by backend, of those that work here."""
+    """A copy of the example. `rates`: seeds a second, by backend, of those that work here. `problems`: what the others lack. `faults`:
+    what went wrong."""
 
     def __init__(self, suite: Suite):
         self.suite = suite
@@ -38,36 +40,39 @@ class Sieve:
         self.rates: Dict[str, float] = {}
         self.last_rate = 0.0  # of the last search
         self.problems: List[str] = []
+        self.faults: List[str] = []
         shutil.copytree(EXAMPLE, self.folder)
-        subprocess.run(["./build.sh"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=BUILD_SECONDS)
+
+    def build(self) -> None:
+        """Compiles the kernel where there is a compiler; what that prints is in the record."""
+        done = self.suite.run_program(["./build.sh"], BUILD_SECONDS, self.folder, {})
+        self.suite.machine.record["build.sh"] = done.stdout + done.stderr
 
     def search(self, backend: str, end: int, skip: int, draws: List[int]) -> Optional[List[int]]:
         """The hits below `end` as the backend finds them, without muster; None where it does not work here."""
         write_json(os.path.join(self.folder, "case.json"), {"skip": skip, "draws": draws})
         argv = [sys.executable, "sieve.py", "--seed-start", "0", "--seed-end", str(end), "--backend", backend]
         argv += ["--observations", "case.json", "--output", "found.json"]
-        binding = {"HIP_VISIBLE_DEVICES": "0"} if self.suite.machine.vendor == "amd" else {"CUDA_VISIBLE_DEVICES": "0"}
-        env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **binding}
-        pipe = subprocess.PIPE
-        done = subprocess.run(argv, cwd=self.folder, env=env, stdout=pipe, stderr=pipe, timeout=SEARCH_SECONDS)
-        errors = done.stderr.decode("utf-8", "replace").strip()
+        done = self.suite.run_program(argv, SEARCH_SECONDS, self.folder, self.suite.bind_first())
+        errors = done.stderr.strip()
         if "nothing here can run it" in errors:
-            self.problems.append(errors.split("on a GPU: ")[-1])
+            self.problems.append(errors.split("on a GPU: ")[-1][:300])
             return None
         expect(done.returncode == 0, "sieve.py --backend {}: exit {}: {}".format(backend, done.returncode, errors[-300:]))
-        self.last_rate = float(json.loads(done.stdout.decode())["seeds_per_second"])
+        self.last_rate = float(json.loads(done.stdout.splitlines()[-1])["seeds_per_second"])
         with open(os.path.join(self.folder, "found.json")) as file:
             return [hit["seed"] for hit in json.load(file)]
 
     def measure(self, backend: str) -> None:
         """Measures the rate over ever more seeds, until start-up counts for little."""
         seeds, wanted = FIRST_SEEDS, generator.take(1, SKIP, OBSERVED)
+        begun = time.monotonic()
         for _ in range(MEASUREMENTS):
             if self.search(backend, seeds, SKIP, wanted) is None:
                 return
             self.rates[backend] = self.last_rate
             enough = self.last_rate * MEASURED_SECONDS * self.suite.scale
-            if seeds >= enough / 2:
+            if seeds >= enough / 2 or time.monotonic() - begun > ENOUGH_SECONDS:
                 return
             seeds = int(enough)
 
@@ -79,9 +84,13 @@ def open_sieve(suite: Suite) -> Sieve:
     """The sieve, with the rate of each backend measured. Skipped where none works."""
     if suite.sieve is None:
         sieve = suite.sieve = Sieve(suite)
-        for backend in BACKENDS:
-            sieve.measure(backend)
+        for step in [sieve.build, *[partial(sieve.measure, backend) for backend in BACKENDS]]:
+            try:
+                step()
+            except Failed as failure:
+                sieve.faults.append(str(failure))
     if not suite.sieve.rates:
+        expect(suite.sieve.faults == [], "; ".join(suite.sieve.faults))
         raise Skipped("way to run a kernel: " + "; ".join(suite.sieve.problems))
     return suite.sieve
 
@@ -94,6 +103,7 @@ def check_exact(suite: Suite) -> str:
     for backend in list(sieve.rates):
         found = sieve.search(backend, EXACT_SEEDS, EXACT_SKIP, wanted)
         expect(found == hits, "{}: {} hits, the processor {}".format(backend, len(found or []), len(hits)))
+    expect(sieve.faults == [], "; ".join(sieve.faults))
     lacking = "; not: " + "; ".join(sieve.problems) if sieve.problems else ""
     return "{} of {} seeds, through {}{}".format(len(hits), EXACT_SEEDS, ", ".join(sieve.rates), lacking)
 
@@ -137,7 +147,7 @@ def check_run(suite: Suite) -> str:
     folder = os.path.join(sieve.folder, "runs/sieve")
     command = suite.muster.start("run", job)
     lines = os.path.join(folder, "results.ndjson")
-    wait_until("a chunk is done: " + command.stderr()[-300:], SEARCH_SECONDS, lambda: command.has_ended() or read_text(lines) != "")
+    suite.muster.deadline.wait_until("a chunk is done", SEARCH_SECONDS, lambda: command.has_ended() or read_text(lines) != "")
     sample_load(suite)
     command.interrupt()
     stopped = command.wait()

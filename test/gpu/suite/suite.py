@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from .machine import Machine
 from .muster import Muster, Result
-from .outcome import Skipped, expect
+from .outcome import Failed, Skipped, expect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +46,28 @@ class Suite:
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         return [self.muster.read_log(name, file[:-4]).strip() for file in names if file.endswith(".err")]
 
-    def ask_driver(self, binding: Dict[str, str]) -> List[Dict[str, Any]]:
-        """What the vendor's library shows a program with this environment, in the order of the PCI bus. No muster is involved."""
-        output = os.path.join(self.muster.folder, "driver.json")
-        env = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **binding}
-        argv = [sys.executable, os.path.join(self.muster.project, "card.py"), "look", output]
-        done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DRIVER_SECONDS)
+    def look(self, action: str) -> Any:
+        """What card.py writes for this action, started without muster; a program is shown all cards then. Skipped where it fails."""
+        output = os.path.join(self.muster.folder, action + ".json")
+        argv = [sys.executable, os.path.join(self.muster.project, "card.py"), action, output]
+        done = self.run_program(argv, DRIVER_SECONDS, self.muster.project, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
         if done.returncode != 0:
-            raise Skipped("a library of the driver that works: " + done.stdout.decode("utf-8", "replace").strip()[-200:])
+            raise Skipped("a library of the driver that works: " + (done.stderr or done.stdout).strip()[-200:])
         with open(output) as file:
-            return json.load(file)["devices"]
+            return json.load(file)
+
+    def run_program(self, argv: List[str], seconds: float, folder: str, env: Dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        """Failed where it does not end in time. `env` adds to the environment."""
+        limit, pipe = self.muster.deadline.limit(seconds), subprocess.PIPE
+        try:
+            return subprocess.run(
+                argv, cwd=folder, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+                timeout=limit, universal_newlines=True, errors="replace",
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise Failed("{} did not end within {:.0f} s".format(" ".join(os.path.basename(word) for word in argv[:2]), limit))
+
+    def bind_first(self) -> Dict[str, str]:
+        """Environment that shows a program the first card only."""
+        name = "HIP_VISIBLE_DEVICES" if self.machine.vendor == "amd" else "CUDA_VISIBLE_DEVICES"
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", name: "0"}

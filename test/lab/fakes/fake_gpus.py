@@ -40,7 +40,8 @@ def add_holdings(setup: Dict[str, Any]) -> None:
             words = file.read().split()
         if len(words) == 2:
             used[words[0]] = used.get(words[0], 1) + int(words[1])
-            holders[words[0]] = int(name)
+            if not has_fault("nameless"):
+                holders[words[0]] = int(name)
 
 
 def has_fault(name: str) -> bool:
