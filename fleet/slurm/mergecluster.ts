@@ -7,6 +7,7 @@ import { type NodeKeys, parseValue } from "../mergeprofile.js";
 import type { Profile } from "../node.js";
 import { NO_STATE } from "../nodestate.js";
 import type { Cluster, ClusterKey } from "./cluster.js";
+import { findRefusedWords } from "./refusedwords.js";
 
 const DEFAULT_TIME_SECONDS = 3600;
 const MIN_TIME_SECONDS = 60;
@@ -85,6 +86,8 @@ export function mergeCluster(source: Source, folder: string, name: string): Clus
     ...(Array.isArray(node) ? node : []),
     ...findMachineKeys(source, name, own),
     ...findTimeProblem(source, name, own),
+    ...findContradictions(source, name, own),
+    ...findRefusedWords(source, name, own.sbatch ?? []),
   ];
   if (problems.length > 0 || Array.isArray(node)) return problems;
   const { gres, cpus = 1 } = own;
@@ -152,6 +155,22 @@ function findTimeProblem(source: Source, name: string, own: NodeKeys): Problem[]
   if (seconds >= MIN_TIME_SECONDS) return [];
   const message = `nodes.${name}.time must be at least a minute, because Slurm counts in minutes`;
   return [{ ...source.positionOf(["nodes", name, "time"]), message }];
+}
+
+/** Returns keys that have no effect beside what others say. */
+function findContradictions(source: Source, name: string, own: NodeKeys): Problem[] {
+  const problems: Problem[] = [];
+  if (own.overflow_after !== undefined && own.use !== "overflow") {
+    const message = `nodes.${name}.overflow_after has an effect only with use: overflow`;
+    const position = source.positionOf(["nodes", name, "overflow_after"]);
+    problems.push({ ...position, message, hint: "add use: overflow, or remove it" });
+  }
+  if (own.host !== undefined && own.connection === "local") {
+    const message = `nodes.${name}.host is for a login node that is reached over SSH, and connection is local`;
+    const hint = "remove host to run Slurm's commands here, or remove connection";
+    problems.push({ ...source.positionOf(["nodes", name, "host"]), message, hint });
+  }
+  return problems;
 }
 
 /** Returns the number of GPUs of `gpu:1`, `gpu:a100:2` or `gpu`. */

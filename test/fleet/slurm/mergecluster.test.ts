@@ -72,7 +72,7 @@ t.test("a cluster with every key", async (t) => {
   ]);
   t.match(cluster.positions.partition, { file: "i.yaml", line: 2, column: 52 });
   t.equal(createCluster("use: overflow").overflowAfterSeconds, 1800);
-  t.equal(createCluster("use: always, overflow_after: 10m").overflowAfterSeconds, undefined);
+  t.equal(createCluster("use: always").overflowAfterSeconds, undefined);
 });
 
 t.test("slots and vendor follow from what a pilot has", async (t) => {
@@ -146,6 +146,19 @@ t.test("problems are reported at their position", async (t) => {
     [
       "nodes:\n  hpc: {engine: slurm, time: 59s}\n",
       "2:30 nodes.hpc.time must be at least a minute, because Slurm counts in minutes",
+    ],
+    [
+      "nodes:\n  hpc: {engine: slurm, overflow_after: 1h}\n  b: {engine: slurm, use: always, overflow_after: 1h}\n",
+      "2:40 nodes.hpc.overflow_after has an effect only with use: overflow",
+      "3:51 nodes.b.overflow_after has an effect only with use: overflow",
+    ],
+    [
+      "nodes:\n  hpc: {engine: slurm, connection: local, host: login.uni}\n",
+      "2:49 nodes.hpc.host is for a login node that is reached over SSH, and connection is local",
+    ],
+    [
+      "nodes:\n  hpc:\n    engine: slurm\n    sbatch: [--qos=a, --array=1-4]\n",
+      "4:23 nodes.hpc.sbatch[1] must not have --array: a pilot is one job: the others would run on after it",
     ],
   ];
   for (const [text, ...problems] of table)
