@@ -40,23 +40,61 @@ export function createNeverStartsError(cluster: Cluster, id: string, reason: str
   return new SlurmError("refused", cluster, "squeue", `job ${id} cannot start: ${reason}`);
 }
 
-/** Which key of the inventory Slurm's words are about. */
-const KEYS: readonly [words: RegExp, ...keys: ClusterKey[]][] = [
-  [/PartitionTimeLimit|time limit|DefaultTime|MaxTime/i, "time"],
-  [/PartitionConfig/, "gres", "cpus", "memory"],
-  [/account/i, "account"], // "account or account/partition combination"
-  [/partition/i, "partition"],
-  [/gres|generic resource/i, "gres"],
-  [/memory/i, "memory"],
-  [/CPU count|cpus/i, "cpus"],
-  [/node configuration/i, "gres", "cpus", "memory"],
-  [/unrecognized option|invalid option|qos|constraint|feature/i, "sbatch"],
+const SHOWS_PARTITIONS = "`sinfo` on the login node shows what there is";
+const SHOWS_NODES = '`sinfo --Node --Format="NodeHost,CPUs,Memory,Gres"` on the login node shows what there is';
+const SHOWS_RIGHTS = "`sacctmgr show associations user=$USER` on the login node shows what you may use";
+
+/** What Slurm's words are about. */
+interface Subject {
+  words: RegExp;
+  /** Keys of the inventory; of several, each may be the cause. */
+  keys: readonly ClusterKey[];
+  /** How to learn what is possible. */
+  look: string;
+}
+
+const SUBJECTS: readonly Subject[] = [
+  { words: /(QOS|Assoc)MaxCPU/i, keys: ["cpus"], look: SHOWS_RIGHTS },
+  { words: /(QOS|Assoc)MaxGRES/i, keys: ["gres"], look: SHOWS_RIGHTS },
+  { words: /(QOS|Assoc)MaxMem/i, keys: ["memory"], look: SHOWS_RIGHTS },
+  { words: /PartitionTimeLimit|time limit|DefaultTime|MaxTime/i, keys: ["time"], look: SHOWS_PARTITIONS },
+  { words: /PartitionConfig/, keys: ["gres", "cpus", "memory"], look: SHOWS_NODES },
+  { words: /account/i, keys: ["account"], look: SHOWS_RIGHTS }, // "account or account/partition combination"
+  { words: /partition/i, keys: ["partition"], look: SHOWS_PARTITIONS },
+  { words: /gres|generic resource/i, keys: ["gres"], look: SHOWS_NODES },
+  { words: /memory/i, keys: ["memory"], look: SHOWS_NODES },
+  { words: /CPU count|cpus|processors/i, keys: ["cpus"], look: SHOWS_NODES },
+  { words: /node configuration/i, keys: ["gres", "cpus", "memory", "sbatch"], look: SHOWS_NODES },
+  { words: /unrecognized option|invalid option/i, keys: ["sbatch"], look: "`sbatch --help` there lists the options" },
+  { words: /qos/i, keys: ["sbatch"], look: SHOWS_RIGHTS },
+  {
+    words: /constraint|feature/i,
+    keys: ["sbatch"],
+    look: '`sinfo --format="%P %f"` on the login node shows what there is',
+  },
 ];
 
-/** Returns the key that words of Slurm are about: of several, one that the inventory has. undefined = it is not known. */
-function findKey(words: string, { positions }: Cluster): ClusterKey | undefined {
-  const [, ...keys] = KEYS.find(([pattern]) => pattern.test(words)) ?? [];
-  return (keys as ClusterKey[]).find((key) => positions[key] !== undefined) ?? keys[0];
+/** Whether words of Slurm leave open which of several keys is the cause. */
+export function isAmbiguous(words: string): boolean {
+  return (findSubject(words)?.keys.length ?? 0) > 1;
+}
+
+function findSubject(text: string): Subject | undefined {
+  return SUBJECTS.find(({ words }) => words.test(text));
+}
+
+/** Says what to change: the keys that words of Slurm are about, as far as the inventory has them, each with its place. */
+function adviseChange(words: string, { name, positions }: Cluster): string {
+  const { keys = [], look = SHOWS_PARTITIONS } = findSubject(words) ?? {};
+  const own = keys.filter((key) => positions[key] !== undefined);
+  if (own.length > 1) {
+    const places = own.map((key) => `\`${key}\`${describePlace(positions[key])}`);
+    const list = `${places.slice(0, -1).join(", ")} or ${places.at(-1)}`;
+    return `Change ${list} of ${name} in the inventory; ${look}.`;
+  }
+  const key = own[0] ?? (keys.length === 1 ? keys[0] : undefined);
+  const what = key === undefined ? "the entry" : `\`${key}\``;
+  return `Change ${what} of ${name} in the inventory${describePlace(key && positions[key])}; ${look}.`;
 }
 
 /** Why a command of Slurm failed. `limited`: it may succeed when others of the user's jobs have ended. */
@@ -70,13 +108,7 @@ export class SlurmError extends MusterError {
     command: string,
     words: string,
   ) {
-    const key = findKey(words, cluster);
-    const place = key === undefined ? undefined : cluster.positions[key];
-    const where = describePlace(place);
-    const next =
-      kind === "limited"
-        ? "It is tried again when an allocation has ended."
-        : `Change ${key === undefined ? "the entry" : `\`${key}\``} of ${cluster.name} in the inventory${where}; \`sinfo\` on the login node shows what there is.`;
+    const next = kind === "limited" ? "It is tried again when an allocation has ended." : adviseChange(words, cluster);
     super("SLURM", `${command}: ${words}`, { node: cluster.name, next });
     this.name = "SlurmError";
   }
@@ -96,7 +128,8 @@ export function createSlurmError(cluster: Cluster, command: string, result: Comm
   const words = cleanWords(result.stderr) || (result.kind === "exit" ? `exit ${result.code}` : result.signal);
   if (result.kind === "exit" && result.code === 127) {
     const next = "Check that the commands of Slurm are on the PATH of a login shell there.";
-    return new MusterError("MISSING", `${command}: ${words}`, { node, next });
+    const reason = words.startsWith(`${command}: `) ? words : `${command}: ${words}`;
+    return new MusterError("MISSING", reason, { node, next });
   }
   if (isUnanswered(words)) {
     const next = "Check on the login node whether `squeue --me` answers; what runs goes on meanwhile.";
@@ -106,11 +139,11 @@ export function createSlurmError(cluster: Cluster, command: string, result: Comm
   return new SlurmError(isLimited ? "limited" : "refused", cluster, command, words);
 }
 
-/** Slurm's own words, without the name of the command that every line begins with. */
+/** Slurm's own words, without the name of the command that every line begins with, unless it says that there is no such command. */
 export function cleanWords(stderr: string): string {
   const lines = stderr
     .split("\n")
-    .map((line) => line.replace(/^\s*(\w+: )?(error: )?/, "").trim())
+    .map((line) => line.replace(/^\s*(\w+: (?!command not found|not found))?(error: )?/, "").trim())
     .filter((line) => line !== "");
   return [...new Set(lines)]
     .join("; ")

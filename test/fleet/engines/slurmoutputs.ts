@@ -20,6 +20,8 @@ export const SBATCH_ERRORS = {
   /** `sbatch --mem=99G` */
   memory:
     "sbatch: error: Memory specification can not be satisfied\nsbatch: error: Batch job submission failed: Requested node configuration is not available\n",
+  /** `sbatch -c 99` with 8 processors a node, and more than all nodes have */
+  tooManyCpus: "sbatch: error: Batch job submission failed: More processors requested than permitted\n",
   /** `sbatch -C nosuch` */
   feature: "sbatch: error: Batch job submission failed: Invalid feature specification\n",
   /** `sbatch -w nosuch` */

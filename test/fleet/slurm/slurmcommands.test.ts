@@ -41,7 +41,11 @@ t.test("a search that fails is made again", async (t) => {
 
 t.test("there is no Slurm", async (t) => {
   const login = createLogin(() => ({ code: 127, stderr: "sbatch: command not found\n" }));
-  await t.rejects(new SlurmCommands(createCluster()).find(login, "srun"), { code: "MISSING", node: "hpc" });
+  await t.rejects(new SlurmCommands(createCluster()).find(login, "srun"), {
+    code: "MISSING",
+    node: "hpc",
+    message: "look for Slurm: sbatch: command not found",
+  });
 });
 
 t.test("there is no srun for users", async (t) => {

@@ -20,7 +20,7 @@ t.test("refusals name the key that Slurm's words are about", async (t) => {
     ["account", "account"],
     ["timeLimit", "time"],
     ["gresName", "gres"],
-    ["gresCount", "gres"],
+    ["tooManyCpus", "cpus"],
     ["cpus", "cpus"],
     ["memory", "memory"],
     ["feature", "sbatch"],
@@ -38,10 +38,47 @@ t.test("refusals name the key that Slurm's words are about", async (t) => {
   }
 });
 
+t.test("where several keys may be the cause, all that the entry has are named with their places", async (t) => {
+  const table: [keys: string, change: RegExp][] = [
+    ["memory: 900GiB", /^Change `memory` of hpc in the inventory \(i\.yaml:2:\d+\); `sinfo --Node /],
+    [
+      "cpus: 2, memory: 900GiB",
+      /^Change `cpus` \(i\.yaml:2:\d+\) or `memory` \(i\.yaml:2:\d+\) of hpc in the inventory; /,
+    ],
+    [
+      "gres: 'gpu:9', cpus: 2, memory: 1GiB, sbatch: [--exclusive]",
+      /^Change `gres` \(\S+\), `cpus` \(\S+\), `memory` \(\S+\) or `sbatch` \(\S+\) of hpc /,
+    ],
+    ["partition: gpu", /^Change the entry of hpc in the inventory; /],
+  ];
+  for (const [keys, change] of table) {
+    const stderr = SBATCH_ERRORS.gresCount;
+    const { next } = createSlurmError(createCluster(keys), "sbatch", { kind: "exit", code: 1, stdout: "", stderr });
+    t.match(next, change, keys);
+  }
+});
+
+t.test("the advice names the command that shows what is possible", async (t) => {
+  const table: [words: string, look: RegExp][] = [
+    [SBATCH_ERRORS.account, /; `sacctmgr show associations user=\$USER` on the login node /],
+    ["sbatch: error: Batch job submission failed: Invalid qos specification\n", /; `sacctmgr show associations /],
+    [SBATCH_ERRORS.option, /; `sbatch --help` /],
+    [SBATCH_ERRORS.feature, /; `sinfo --format="%P %f"` /],
+    [SBATCH_ERRORS.partition, /; `sinfo` on the login node /],
+    [SBATCH_ERRORS.cpus, /; `sinfo --Node /],
+  ];
+  for (const [words, look] of table) t.match(explain(words).error.next, look, words);
+});
+
 t.test("limits of a single job never allow it", async (t) => {
-  for (const limit of ["QOSMaxWallDurationPerJobLimit", "AssocMaxCpuPerJobLimit", "QOSMaxGRESPerJob"]) {
+  const limits = [
+    ["QOSMaxWallDurationPerJobLimit", "time"],
+    ["AssocMaxCpuPerJobLimit", "cpus"],
+    ["QOSMaxGRESPerJob", "gres"],
+  ] as const;
+  for (const [limit, key] of limits) {
     const words = SBATCH_ERRORS.submitLimit.replace("AssocMaxSubmitJobLimit", limit);
-    t.match(explain(words), { code: "SLURM", kind: "refused" }, limit);
+    t.match(explain(words), { code: "SLURM", kind: "refused", key }, limit);
   }
 });
 
@@ -80,6 +117,9 @@ t.test("how a command ended otherwise", async (t) => {
     t.equal(error.node, "hpc");
   }
   t.match(explain("", 3).error.reason, /sbatch: exit 3$/);
+  const missing: CommandResult = { kind: "exit", code: 127, stdout: "", stderr: "scancel: command not found\n" };
+  t.equal(createSlurmError(cluster, "look for Slurm", missing).reason, "look for Slurm: scancel: command not found");
+  t.equal(createSlurmError(cluster, "scancel", missing).reason, "scancel: command not found");
   const waiting: CommandResult = { kind: "timeout", seconds: 60, stdout: "", stderr: SQUEUE.munge };
   t.match(createSlurmError(cluster, "squeue", waiting).reason, /^squeue gave no answer within 60 s: .*[Mm]unge/);
 });
@@ -92,5 +132,6 @@ t.test("the words are Slurm's own, in one printable line", async (t) => {
   t.equal(cleanWords("sbatch: error: same\nsbatch: error: same\n\n"), "same");
   t.equal(cleanWords("a\u001b[2Jb\u0007"), "a [2Jb ");
   t.equal(cleanWords("x".repeat(1000)).length, 400);
+  t.equal(cleanWords("sbatch: command not found\n"), "sbatch: command not found");
   t.equal(cleanWords(SQUEUE.unknownJob), "slurm_load_jobs error: Invalid job id specified");
 });
