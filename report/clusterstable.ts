@@ -1,6 +1,6 @@
 import type { Cluster } from "../fleet/slurm/cluster.js";
 import type { ClusterOutcome } from "../fleet/slurm/eachcluster.js";
-import type { Capacity, PartitionFacts } from "../fleet/slurm/partitions.js";
+import { type Capacity, isUp, type PartitionFacts } from "../fleet/slurm/partitions.js";
 import type { ClusterFacts } from "../fleet/slurm/slurmengine.js";
 import { countColumns, padToColumns } from "./columns.js";
 import { formatCount, formatDuration, indentLines, pluralize, toOneLine, toPrintableText } from "./format.js";
@@ -60,9 +60,9 @@ export function buildClusterRecords(looks: readonly ClusterLook[]) {
   });
 }
 
-/** Whether pilots can be submitted, as far as the look tells. */
+/** Whether pilots can be submitted and start, as far as the look tells. */
 export function isUsable(look: ClusterLook): boolean {
-  return "value" in look && look.value.partitions.length > 0;
+  return "value" in look && look.value.partitions.some(isUp);
 }
 
 /** Returns the rows of a cluster, and the lines below them. */
@@ -73,13 +73,14 @@ function formatBlock(look: ClusterLook): { rows: string[][]; lines: string[] } {
   const { partitions, version, jobs } = look.value;
   const rows = partitions.map((one) => [
     name,
-    one.name,
+    isUp(one) ? one.name : `${one.name} (${one.state})`,
     formatCapacity(one.gpus),
     formatCapacity(one.cpus),
     one.timeLimitSeconds === undefined ? "none" : formatDuration(one.timeLimitSeconds),
     formatStates(one),
   ]);
-  return { rows, lines: indentLines(`Slurm ${version}, ${formatJobs([...jobs.values()])}`) };
+  const lines = indentLines(`Slurm ${version}, ${formatJobs([...jobs.values()])}`);
+  return { rows, lines: isUsable(look) ? lines : [...formatTrouble(look), ...lines] };
 }
 
 function formatTrouble(look: ClusterLook): string[] {
@@ -87,6 +88,11 @@ function formatTrouble(look: ClusterLook): string[] {
   if ("error" in look) {
     const { error } = look;
     return [error.textFor(name), ...(error.next === undefined ? [] : [`next: ${error.next}`])].flatMap(indentLines);
+  }
+  const { partitions } = look.value;
+  if (partitions.length > 0) {
+    const states = partitions.map(({ name: partition, state }) => `the partition ${partition} is ${state}`);
+    return indentLines(`no pilot starts now: ${states.join(", ")}`);
   }
   return indentLines(describeMissingPartition(look.cluster, look.value));
 }

@@ -1,14 +1,15 @@
+import { formatUnequalBytes } from "../../schemas/bytecount.js";
 import { MusterError } from "../../schemas/errors.js";
 import { formatDuration } from "../../schemas/numbertext.js";
 import type { Cluster } from "./cluster.js";
-import { hasGres, type PartitionFacts } from "./partitions.js";
+import { hasGres, isUp, type PartitionFacts } from "./partitions.js";
 import type { StartEstimate } from "./sbatchwords.js";
 import type { ClusterFacts, SlurmEngine } from "./slurmengine.js";
-import { describePlace } from "./slurmerror.js";
+import { describePlace, isAmbiguous, SlurmError } from "./slurmerror.js";
 
 /** One thing that was checked. `next`: what to do where it is not in order. */
 export interface ClusterCheck {
-  what: "login shell" | "partition" | "time" | "gres" | "request" | "pilot";
+  what: "login shell" | "partition" | "time" | "gres" | "cpus" | "memory" | "request" | "pilot";
   isOk: boolean;
   text: string;
   next?: string;
@@ -24,13 +25,11 @@ export interface ClusterInspection {
 export async function checkCluster(engine: SlurmEngine): Promise<ClusterInspection> {
   const { cluster } = engine;
   const facts = await engine.inspect();
-  const checks = [
-    checkShell(await engine.readShellOutput()),
-    checkPartition(cluster, facts),
-    ...(facts.partitions.length === 0
-      ? []
-      : [checkTime(cluster, facts.partitions), ...checkGres(cluster, facts), await checkRequest(engine)]),
-  ];
+  const checks = [checkShell(await engine.readShellOutput()), checkPartition(cluster, facts)];
+  if (facts.partitions.length === 0) return { facts, checks };
+  const sizes = [...checkGres(cluster, facts), ...checkCpus(cluster, facts), ...checkMemory(cluster, facts)];
+  const isTooLarge = sizes.some(({ isOk }) => !isOk);
+  checks.push(checkTime(cluster, facts.partitions), ...sizes, await checkRequest(engine, isTooLarge));
   return { facts, checks };
 }
 
@@ -42,8 +41,14 @@ function checkShell(printed: string): ClusterCheck {
 
 function checkPartition({ name, request, positions }: Cluster, facts: ClusterFacts): ClusterCheck {
   const what = "partition";
-  if (facts.partitions.length > 0)
-    return { what, isOk: true, text: facts.partitions.map((one) => one.name).join(", ") };
+  if (facts.partitions.length > 0) {
+    const text = facts.partitions.map((one) => (isUp(one) ? one.name : `${one.name} (${one.state})`)).join(", ");
+    if (facts.partitions.some(isUp)) return { what, isOk: true, text };
+    const others = facts.otherPartitions.filter(isUp).map((one) => one.name);
+    const set = `set \`partition\` of ${name} in the inventory${describePlace(positions.partition)}; there is`;
+    const next = `Wait until its operators have set it up again${others.length === 0 ? "" : `, or ${set} ${others.join(", ")}`}.`;
+    return { what, isOk: false, text: `${text}: no pilot starts there for now`, next };
+  }
   const names = facts.otherPartitions.map((one) => one.name).join(", ") || "none";
   const missing = request.partition === undefined ? "a default partition" : `the partition ${request.partition}`;
   const next = `Set \`partition\` of ${name} in the inventory${describePlace(positions.partition)}; there is ${names}.`;
@@ -72,13 +77,37 @@ function checkGres({ name, request, positions }: Cluster, { partitions }: Cluste
   return [{ what: "gres", isOk: false, text: `no node of the partition has ${gres}`, next }];
 }
 
-async function checkRequest(engine: SlurmEngine): Promise<ClusterCheck> {
+function checkCpus({ name, request, positions }: Cluster, { partitions }: ClusterFacts): ClusterCheck[] {
+  const most = Math.max(...partitions.map(({ largest }) => largest.cpus));
+  if (request.cpus > most) {
+    const next = `Set \`cpus\` of ${name} in the inventory${describePlace(positions.cpus)} to at most ${most}.`;
+    const text = `no node of the partition has ${request.cpus} CPUs; the largest has ${most}`;
+    return [{ what: "cpus", isOk: false, text, next }];
+  }
+  return positions.cpus === undefined ? [] : [{ what: "cpus", isOk: true, text: `${request.cpus} of ${most}` }];
+}
+
+/** Nodes whose memory Slurm has not been told have 1 MiB in its words. */
+function checkMemory({ name, request, positions }: Cluster, { partitions }: ClusterFacts): ClusterCheck[] {
+  const { memory } = request;
+  const most = Math.max(...partitions.map(({ largest }) => largest.memoryBytes));
+  if (memory === undefined || most <= 2 ** 20) return [];
+  const [asked, there] = formatUnequalBytes(memory, most);
+  if (memory <= most) return [{ what: "memory", isOk: true, text: `${asked} of ${there}` }];
+  const next = `Set \`memory\` of ${name} in the inventory${describePlace(positions.memory)} to at most ${Math.floor(most / 2 ** 20)}MiB.`;
+  const text = `no node of the partition has ${asked}; the largest has ${there}`;
+  return [{ what: "memory", isOk: false, text, next }];
+}
+
+/** `isExplained`: another check has found what is too large, so that a refusal needs no advice of its own. */
+async function checkRequest(engine: SlurmEngine, isExplained: boolean): Promise<ClusterCheck> {
   const what = "request";
   try {
     return { what, isOk: true, text: describeStart(await engine.estimateStart(), Date.now()) };
   } catch (error) {
     if (!(error instanceof MusterError)) throw error;
-    return { what, isOk: false, text: error.reason, next: error.next };
+    const needsAdvice = !(isExplained && error instanceof SlurmError && isAmbiguous(error.reason));
+    return { what, isOk: false, text: error.reason, ...(needsAdvice ? { next: error.next } : {}) };
   }
 }
 

@@ -1,7 +1,17 @@
 import { parseTimeLeft } from "./queue.js";
 
-const COLUMNS = [80, 20, 30, 20, 80, 400, 400] as const;
-const FIELDS = ["NodeHost", "StateCompact", "CPUsState", "Time", "Partition", "Gres", "GresUsed"] as const;
+const COLUMNS = [80, 20, 30, 20, 80, 400, 400, 20, 20] as const;
+const FIELDS = [
+  "NodeHost",
+  "StateCompact",
+  "CPUsState",
+  "Time",
+  "Partition",
+  "Gres",
+  "GresUsed",
+  "Available",
+  "Memory",
+] as const;
 
 /** The words of sinfo whose output `parsePartitions` reads. */
 export const SINFO_WORDS = [
@@ -24,6 +34,8 @@ export interface PartitionFacts {
   name: string;
   /** Whether jobs that name no partition go there. */
   isDefault: boolean;
+  /** "up" where jobs start, else in Slurm's words: "down", "drain", "inact". */
+  state: string;
   /** The longest time of a job; undefined = no limit. */
   timeLimitSeconds: number | undefined;
   /** The number of nodes in each state, in Slurm's words. */
@@ -32,17 +44,24 @@ export interface PartitionFacts {
   gpus: Capacity;
   /** What generic resources single nodes have: `gpu:a100:4`, each once. */
   gres: readonly string[];
+  /** What the largest node has. */
+  largest: { cpus: number; memoryBytes: number };
+}
+
+/** Whether jobs can start in a partition. */
+export function isUp({ state }: PartitionFacts): boolean {
+  return state === "up";
 }
 
 /** Parses what sinfo printed with SINFO_WORDS. Lines that are not of sinfo, e.g. of a start-up file, are skipped. */
 export function parsePartitions(output: string): PartitionFacts[] {
   const found = new Map<string, PartitionFacts>();
   for (const line of output.split("\n")) {
-    const [, state, cpus, limit, shown, gres, used] = splitColumns(line);
+    const [, state, cpus, limit, shown, gres, used, available, memory] = splitColumns(line);
     const [, allocated, idle, , total] = /^(\d+)\/(\d+)\/(\d+)\/(\d+)$/.exec(cpus!) ?? [];
     if (allocated === undefined || shown === "") continue;
     const name = shown!.replace(/\*$/, "");
-    const known = found.get(name) ?? createPartition(name, shown !== name, parseTimeLeft(limit!));
+    const known = found.get(name) ?? createPartition(name, shown !== name, parseTimeLeft(limit!), available || "up");
     const isUsable = USABLE.test(state!);
     const gpus = countGres(gres!);
     found.set(name, {
@@ -51,6 +70,10 @@ export function parsePartitions(output: string): PartitionFacts[] {
       cpus: add(known.cpus, isUsable ? Number(idle) : 0, Number(total)),
       gpus: add(known.gpus, isUsable ? Math.max(0, gpus - countGres(used!)) : 0, gpus),
       gres: [...new Set([...known.gres, ...listGres(gres!)])],
+      largest: {
+        cpus: Math.max(known.largest.cpus, Number(total)),
+        memoryBytes: Math.max(known.largest.memoryBytes, (Number(memory) || 0) * 2 ** 20),
+      },
     });
   }
   return [...found.values()];
@@ -71,9 +94,15 @@ function splitColumns(line: string): string[] {
   });
 }
 
-function createPartition(name: string, isDefault: boolean, timeLimitSeconds: number | undefined): PartitionFacts {
+function createPartition(
+  name: string,
+  isDefault: boolean,
+  timeLimitSeconds: number | undefined,
+  state: string,
+): PartitionFacts {
   const none = { free: 0, total: 0 };
-  return { name, isDefault, timeLimitSeconds, nodes: {}, cpus: none, gpus: none, gres: [] };
+  const largest = { cpus: 0, memoryBytes: 0 };
+  return { name, isDefault, state, timeLimitSeconds, nodes: {}, cpus: none, gpus: none, gres: [], largest };
 }
 
 function add(to: Capacity, free: number, total: number): Capacity {

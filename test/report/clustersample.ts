@@ -29,11 +29,13 @@ export const clusterFacts: ClusterFacts = {
     {
       name: "gpu",
       isDefault: true,
+      state: "up",
       timeLimitSeconds: 86_400,
       nodes: { idle: 2, "down*": 1 },
       cpus: { free: 16, total: 96 },
       gpus: { free: 3, total: 12 },
       gres: ["gpu:a100:4"],
+      largest: { cpus: 32, memoryBytes: 64 * 2 ** 30 },
     },
   ],
   otherPartitions: [],

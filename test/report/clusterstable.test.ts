@@ -6,7 +6,7 @@ import {
   formatClustersTable,
   formatUnusableClusters,
 } from "../../report/clusterstable.js";
-import { clusterLooks, clusterReports } from "./clustersample.js";
+import { clusterFacts, clusterLooks, clusterReports, createCluster } from "./clustersample.js";
 
 t.test("a row for each partition, with what Slurm says below it", async (t) => {
   t.same(formatClustersTable(clusterLooks).split("\n"), [
@@ -28,6 +28,19 @@ t.test("a row for each partition, with what Slurm says below it", async (t) => {
     "zeus: Slurm 22.05.8, 0 nodes",
     "far: connect to login: no route",
   ]);
+});
+
+t.test("a partition that is down makes a cluster unusable where it has no other", async (t) => {
+  const gpu = clusterFacts.partitions[0]!;
+  const down = { ...gpu, state: "down" };
+  const look = { cluster: createCluster("hpc"), value: { ...clusterFacts, partitions: [down] } };
+  const text = formatClustersTable([look]);
+  t.match(text, /\nhpc +gpu \(down\) +3 of 12 .*\n {4}no pilot starts now: the partition gpu is down\n {4}Slurm /);
+  t.match(text, /\n0 of 1 cluster usable$/);
+  t.equal(formatUnusableClusters([look]), "hpc\n    no pilot starts now: the partition gpu is down");
+  t.match(buildClusterRecords([look]), [{ usable: false, partitions: [{ state: "down" }] }]);
+  const both = { ...look, value: { ...clusterFacts, partitions: [down, { ...gpu, name: "short" }] } };
+  t.match(formatClustersTable([both]), /\nhpc +gpu \(down\) .*\nhpc +short .*\n\n1 of 1 cluster usable$/s);
 });
 
 t.test("clusters are records of the JSON document", async (t) => {

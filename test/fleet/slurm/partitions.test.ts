@@ -4,17 +4,17 @@ import { parseStartEstimate } from "../../../fleet/slurm/sbatchwords.js";
 
 /** Returns a line as sinfo prints it with SINFO_WORDS. */
 function line(...cells: [node: string, state: string, cpus: string, time: string, partition: string, ...string[]]) {
-  const widths = [80, 20, 30, 20, 80, 400, 400];
+  const widths = [80, 20, 30, 20, 80, 400, 400, 20, 20];
   return `${cells.map((cell, index) => cell.padEnd(widths[index]!)).join("")}\n`;
 }
 
 const SINFO = [
   "Welcome to the cluster\n",
-  line("node1", "idle", "0/8/0/8", "1:00:00", "short", "gpu:a100:4(S:0-1)", "gpu:a100:0(IDX:N/A)"),
+  line("node1", "idle", "0/8/0/8", "1:00:00", "short", "gpu:a100:4(S:0-1)", "gpu:a100:0(IDX:N/A)", "down", "1000"),
   line("node1", "idle", "0/8/0/8", "infinite", "gpu*", "gpu:a100:4(S:0-1)", "gpu:a100:0(IDX:N/A)"),
   line("node2", "mix", "6/2/0/8", "infinite", "gpu*", "gpu:a100:4,tpu:1", "gpu:a100:3(IDX:0-1,3),tpu:0"),
   line("node3", "drain", "0/0/8/8", "infinite", "gpu*", "gpu:v100:2", "gpu:v100:0"),
-  line("node4", "idle*", "0/8/0/8", "infinite", "gpu*", "(null)", "(null)"),
+  line("node4", "idle*", "0/8/0/8", "infinite", "gpu*", "(null)", "(null)", "up", "2000"),
 ].join("");
 
 t.test("partitions are read from sinfo: what is free counts only on nodes that take jobs", async (t) => {
@@ -28,6 +28,8 @@ t.test("partitions are read from sinfo: what is free counts only on nodes that t
     cpus: { free: 10, total: 32 },
     gpus: { free: 5, total: 10 },
   });
+  t.match(gpu, { state: "up", largest: { cpus: 8, memoryBytes: 2000 * 2 ** 20 } });
+  t.match(short, { state: "down", largest: { cpus: 8, memoryBytes: 1000 * 2 ** 20 } });
   t.same(gpu!.gres.slice(0, 3), ["gpu:a100:4", "tpu:1", "gpu:v100:2"]);
   const names = (named: string | undefined) => selectPartitions([short!, gpu!], named).map(({ name }) => name);
   t.same(
