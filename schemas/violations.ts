@@ -121,7 +121,13 @@ function explainUnknownKey(error: Violation, source: Source, path: KeyPath): Pro
   const free = known.filter((candidate) => source.get([...path, candidate]) === undefined);
   const hint = findNearest(key, free) === undefined ? errorMessage(error) : undefined;
   const message = `unknown key "${key}"${where}`;
-  return { ...source.positionOfKey([...path, key]), message, hint: hint ?? suggest(key, free) };
+  return { ...source.positionOfKey([...path, key]), message, hint: hint ?? suggestKey(key, known, free) };
+}
+
+/** `free`: the known keys that the mapping does not have yet. A misspelt key may be there a second time, as it should be. */
+function suggestKey(key: string, known: readonly string[], free: readonly string[]): string | undefined {
+  const nearest = findNearest(key, free) === undefined ? findNearest(key, known) : undefined;
+  return nearest === undefined ? suggest(key, free) : `did you mean "${nearest}"? It is there already`;
 }
 
 function parsePointer(text: string): string[] {

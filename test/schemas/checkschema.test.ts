@@ -71,6 +71,12 @@ const TABLE: [schema: SchemaName, text: string, problems: string[], hint?: strin
   ["inventory", "nodes:\n  a: {profil: x}\n", ['2:7 unknown key "profil" in nodes.a'], 'did you mean "profile"?'],
   [
     "inventory",
+    "nodes:\n  a: {engine: slurm, partition: x, partitoin: y}\n",
+    ['2:36 unknown key "partitoin" in nodes.a'],
+    'did you mean "partition"? It is there already',
+  ],
+  [
+    "inventory",
     "nodes:\n  a: {}\ndefaults: {host_keys: strct}\n",
     ['3:23 defaults.host_keys must be strict | accept-new, not "strct"'],
   ],
