@@ -102,7 +102,8 @@ export class SlurmEngine implements Engine {
       const shown = await this.run("scontrol", ["show", "job", "--oneliner", id]);
       const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
       const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
-      if (state === "FAILED") return explainExit(this.cluster, code, id) ?? `its batch script exited ${code}`;
+      const isFailed = state === "FAILED" || (state === "COMPLETING" && code !== 0);
+      if (isFailed) return explainExit(this.cluster, code, id) ?? `its batch script exited ${code}`;
       return ["COMPLETED", "COMPLETING", ""].includes(state) ? undefined : state.toLowerCase().replaceAll("_", " ");
     } catch (error) {
       if (error instanceof MusterError) return undefined;

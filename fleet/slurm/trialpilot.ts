@@ -18,6 +18,12 @@ const LOOK_MS = 2000;
 /** The agent needs so long to end with an error, if it cannot use its folder. */
 const SETTLE_MS = 2000;
 
+/** A step fails a moment before squeue shows that its job is over. */
+const MAX_NOTICE_MS = 6000;
+
+/** What a trial needs of a cluster's engine. */
+export type TrialEngine = Pick<SlurmEngine, "cluster" | "submit" | "list" | "open" | "cancel" | "explainEnd" | "route">;
+
 /** What a trial tells its caller meanwhile. `state`: "job 17 waits (Priority)". */
 export interface TrialOptions {
   signal: AbortSignal;
@@ -29,29 +35,63 @@ export interface TrialOptions {
  * it is gone. The check is not in order where the pilot is refused, does not start within five minutes, or cannot work.
  */
 export async function tryPilot(cluster: Cluster, options: TrialOptions): Promise<ClusterCheck> {
-  const short = { ...cluster, request: { ...cluster.request, timeSeconds: TRIAL_SECONDS } };
   const dialer = new Dialer();
-  const engine = dialer.engineOf(short);
+  try {
+    return await runTrial(
+      dialer.engineOf({ ...cluster, request: { ...cluster.request, timeSeconds: TRIAL_SECONDS } }),
+      options,
+    );
+  } finally {
+    await dialer.closeEngines();
+  }
+}
+
+/** Runs the trial on an engine whose cluster has the short time limit. */
+export async function runTrial(engine: TrialEngine, options: TrialOptions): Promise<ClusterCheck> {
   let id: string | undefined;
   try {
     id = await engine.submit({ jobName: `muster-doctor-${randomBytes(4).toString("hex")}`, run: "doctor" });
     await awaitStart(engine, id, options);
-    const connection = await engine.open(createPilotNode(short, id), { signal: options.signal });
+    return await lookInside(engine, id, options);
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error;
+    return { what: "pilot", isOk: false, text: error.reason, next: error.next };
+  } finally {
+    if (id !== undefined) await end(engine, id);
+  }
+}
+
+/** Rejects with the reason for which the job has ended, where that is why it cannot be looked into. */
+async function lookInside(engine: TrialEngine, id: string, { signal }: TrialOptions): Promise<ClusterCheck> {
+  try {
+    const connection = await engine.open(createPilotNode(engine.cluster, id), { signal });
     try {
       return await inspectNode(engine, id, connection);
     } finally {
       await connection.close();
     }
   } catch (error) {
-    if (!(error instanceof MusterError)) throw error;
-    return { what: "pilot", isOk: false, text: error.reason, next: error.next };
-  } finally {
-    if (id !== undefined) await end(engine, id);
-    await dialer.closeEngines();
+    if (!(error instanceof MusterError) || error instanceof TrialEndError || signal.aborted) throw error;
+    throw (await noticeEnd(engine, id)) ? await createEndError(engine, id) : error;
   }
 }
 
-async function awaitStart(engine: SlurmEngine, id: string, { signal, onState }: TrialOptions): Promise<void> {
+/** Whether the job ends within a moment. */
+async function noticeEnd(engine: TrialEngine, id: string): Promise<boolean> {
+  const until = performance.now() + MAX_NOTICE_MS;
+  try {
+    for (;;) {
+      if ((await engine.list()).get(id)?.state !== "running") return true;
+      if (performance.now() > until) return false;
+      await sleep(LOOK_MS / 2);
+    }
+  } catch (error) {
+    if (error instanceof MusterError) return false;
+    throw error;
+  }
+}
+
+async function awaitStart(engine: TrialEngine, id: string, { signal, onState }: TrialOptions): Promise<void> {
   const until = performance.now() + MAX_WAIT_SECONDS * 1000;
   let said: string | undefined;
   for (;;) {
@@ -70,7 +110,7 @@ async function awaitStart(engine: SlurmEngine, id: string, { signal, onState }: 
   }
 }
 
-async function inspectNode(engine: SlurmEngine, id: string, connection: Connection): Promise<ClusterCheck> {
+async function inspectNode(engine: TrialEngine, id: string, connection: Connection): Promise<ClusterCheck> {
   const { gres } = engine.cluster.request;
   await sleep(SETTLE_MS);
   const job = (await engine.list()).get(id);
@@ -89,14 +129,17 @@ async function inspectNode(engine: SlurmEngine, id: string, connection: Connecti
   return { what: "pilot", isOk: false, text: `${where}, but Slurm bound no GPU for gres ${gres}`, next };
 }
 
-async function createEndError(engine: SlurmEngine, id: string): Promise<MusterError> {
+/** A trial whose job has ended. */
+class TrialEndError extends MusterError {}
+
+async function createEndError(engine: TrialEngine, id: string): Promise<TrialEndError> {
   const reason = (await engine.explainEnd(id)) ?? "Slurm does not say why";
   const next = "Correct `modules`, `setup`, `python` or `workdir` of the cluster in the inventory.";
-  return new MusterError("SLURM", `job ${id} ended before it could work: ${reason}`, { next });
+  return new TrialEndError("SLURM", `job ${id} ended before it could work: ${reason}`, { next });
 }
 
 /** Cancels a job and waits until it is gone. Its time limit ends it where Slurm cannot be asked. */
-async function end(engine: SlurmEngine, id: string): Promise<void> {
+async function end(engine: TrialEngine, id: string): Promise<void> {
   const until = performance.now() + MAX_END_SECONDS * 1000;
   try {
     await engine.cancel([id]);
