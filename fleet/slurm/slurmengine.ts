@@ -103,7 +103,8 @@ export class SlurmEngine implements Engine {
       const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
       const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
       const isFailed = state === "FAILED" || (state === "COMPLETING" && code !== 0);
-      if (isFailed) return explainExit(this.cluster, code, id) ?? `its batch script exited ${code}`;
+      const comment = /\bComment=(\S+)/.exec(shown)?.[1];
+      if (isFailed) return explainExit(this.cluster, code, id, comment) ?? `its batch script exited ${code}`;
       return ["COMPLETED", "COMPLETING", ""].includes(state) ? undefined : state.toLowerCase().replaceAll("_", " ");
     } catch (error) {
       if (error instanceof MusterError) return undefined;

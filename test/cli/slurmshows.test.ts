@@ -22,6 +22,8 @@ const troubled = () =>
   writeInventory("troubled.yaml", {
     late: { partition: "short", time: "1h" },
     wide: { gres: "gpu:4" },
+    full: { memory: "900GiB" },
+    many: { cpus: 99 },
     lost: { partition: "nosuch" },
     off: { port: 1 },
   });
@@ -36,7 +38,15 @@ t.test("nodes shows what Slurm says of each cluster", { skip }, async (t) => {
   const { nodes, clusters } = JSON.parse(all.out);
   t.same(nodes, []);
   const usable = clusters.map((look: { cluster: string; usable: boolean }) => [look.cluster, look.usable]);
-  t.same(Object.fromEntries(usable), { hpc: true, late: true, wide: true, lost: false, off: false });
+  t.same(Object.fromEntries(usable), {
+    hpc: true,
+    late: true,
+    wide: true,
+    full: true,
+    many: true,
+    lost: false,
+    off: false,
+  });
 });
 
 t.test("doctor names what Slurm would refuse, with its place in the inventory", { skip }, async (t) => {
@@ -46,6 +56,14 @@ t.test("doctor names what Slurm would refuse, with its place in the inventory", 
   t.match(text, /hpc: Slurm \S+, \d ok, a pilot would start now on compute1 /);
   t.match(text, /! time: 1 h 00 min is above the limit of the partition, 5 min 00 s next: Set `time` of late in the/);
   t.match(text, /! gres: no node of the partition has gpu:4 next: Set `gres` of wide .*troubled\.yaml:\d+:\d+/);
+  t.match(
+    text,
+    /! memory: no node of the partition has 900.0 GiB.* next: Set `memory` of full .*troubled\.yaml:\d+:\d+/,
+  );
+  t.match(
+    text,
+    /! request: sbatch --test-only: .*More processors requested than permitted next: Change `cpus` of many /,
+  );
   t.match(text, /! request: sbatch --test-only: .*Requested node configuration is not available/);
   t.match(text, /! partition: Slurm does not have the partition nosuch next: .*troubled\.yaml:\d+:\d+.*there is gpu, /);
   t.match(text, /off: not usable/);
@@ -59,11 +77,39 @@ t.test("doctor --submit looks at a compute node, and leaves nothing", { skip }, 
     /pilot: job \d+ ran on compute1 with Python 3\.\S+, .* free at \/tmp\/muster-\d+/,
   );
   await checkCluster(t, cluster);
-  const broken = writeClusterInventory(cluster, { setup: ["false"] }, { file: "broken.yaml" });
-  const failed = await runMuster(["doctor", "--submit", "-i", broken]);
-  t.equal(failed.code, 2, failed.err);
-  t.match(failed.out.replace(/\s+/g, " "), /! pilot: job \d+ ended before it could work: setup failed there: false/);
+});
+
+t.test("doctor --submit says why a pilot has ended, also where its step was late", { skip }, async (t) => {
+  const table: [keys: Record<string, unknown>, why: RegExp][] = [
+    [{ setup: ["echo 'no licence' >&2; false"] }, /setup failed there: echo .*; false \(no licence\)/],
+    [{ python: "python9" }, /there is no python9 on the compute node/],
+    [{ python: "python9" }, /there is no python9 on the compute node/],
+    [{ modules: ["gcc/12"] }, /the module gcc\/12 cannot be loaded there \(module: command not found\)/],
+  ];
+  for (const [keys, why] of table) {
+    const broken = writeClusterInventory(cluster, keys, { file: "broken.yaml" });
+    const failed = await runMuster(["doctor", "--submit", "-i", broken]);
+    t.equal(failed.code, 2, failed.err);
+    const text = failed.out.replace(/\s+/g, " ");
+    t.match(text, /! pilot: job \d+ ended before it could work: /);
+    t.match(text, why);
+  }
   await checkCluster(t, cluster);
+});
+
+t.test("doctor and nodes name a partition that is down", { skip }, async (t) => {
+  const update = (state: string) => slurm.asRoot(["scontrol", "update", "PartitionName=gpu", `State=${state}`]);
+  const inventory = writeInventory("down.yaml");
+  await update("DOWN");
+  try {
+    const doctor = await runMuster(["doctor", "-i", inventory]);
+    t.equal(doctor.code, 2, doctor.err);
+    t.match(doctor.out, /! partition: gpu \(down\): no pilot starts there for now\n.*there is short\./s);
+    const nodes = await runMuster(["nodes", "-i", inventory]);
+    t.match(nodes.out, /\nhpc +gpu \(down\) .*no pilot starts now: the partition gpu is down\n/s);
+  } finally {
+    await update("UP");
+  }
 });
 
 t.test("plan names clusters, what they may do, and what it does not know", { skip }, async (t) => {

@@ -15,7 +15,15 @@ json.dump({"words": sys.argv[1:], "stdin": stdin.decode()}, open(CALLS, "w"))
 
 /** What a login shell reads: it defines `module`, of which `broken` cannot be loaded. */
 const PROFILE = `export PATH="$HOME/bin:$PATH"
-module() { echo "$*" >> "$HOME/modules"; [ "$2" != broken ]; }
+module() {
+  echo "$*" >> "$HOME/modules"
+  [ "$2" != broken ] || { printf 'Lmod error: unknown: "%s"\n\nTry module spider.\n' "$2" >&2; false; }
+}
+`;
+
+/** Takes the place of scontrol: records its arguments. */
+const FAKE_SCONTROL = `#!/bin/sh
+for word; do echo "$word"; done > "$HOME/scontrol"
 `;
 
 const SMALL_AGENT: NodeProgram = { args: [], stdin: Buffer.from("print('agent')") };
@@ -26,6 +34,7 @@ function runScript(t: Test, keys: string, agent: NodeProgram = SMALL_AGENT) {
   const calls = join(home, "calls.json");
   const python = join(home, "bin/fakepython");
   writeFileSync(python, FAKE_PYTHON.replace("CALLS", JSON.stringify(calls)), { mode: 0o755 });
+  writeFileSync(join(home, "bin/scontrol"), FAKE_SCONTROL, { mode: 0o755 });
   const cluster = createCluster(keys);
   const script = join(home, "script");
   writeFileSync(script, createBatchScript(cluster, "r1", agent, 30));
@@ -102,19 +111,45 @@ t.test("modules and setup come first, and what they export stays", async (t) => 
 });
 
 t.test("what fails is told by the exit code", async (t) => {
-  const table: [keys: string, status: number, words: string][] = [
-    ["modules: [cuda, broken]", 81, "a module cannot be loaded there: cuda, broken"],
+  const table: [keys: string, status: number, words: string | RegExp][] = [
+    ["modules: [cuda, broken, gcc]", 201, 'the module broken cannot be loaded there (Lmod error: unknown: "broken")'],
     ["python: nopython", 82, "there is no nopython on the compute node"],
     ["setup: ['false']", 100, "setup failed there: false"],
-    ["setup: ['true', 'exit_here() { return 3; }', 'exit_here']", 102, "setup failed there: exit_here"],
-    ["setup: ['nosuchcommand', 'true']", 100, "setup failed there: nosuchcommand"],
+    [
+      "setup: ['true', 'exit_here() { echo first; echo second; return 3; }', 'exit_here']",
+      102,
+      "setup failed there: exit_here (second)",
+    ],
+    [
+      "setup: ['nosuchcommand', 'true']",
+      100,
+      /^setup failed there: nosuchcommand \(.*nosuchcommand: command not found\)$/,
+    ],
   ];
   for (const [keys, expected, words] of table) {
-    const { status, cluster, call } = runScript(t, keys.includes("python") ? keys : `python: fakepython, ${keys}`);
+    const { status, cluster, call, read } = runScript(
+      t,
+      keys.includes("python") ? keys : `python: fakepython, ${keys}`,
+    );
     t.equal(status, expected, keys);
     t.equal(call, undefined, "no agent");
-    t.equal(explainExit(cluster, status!, "7"), words);
+    const [, job, comment] = /^update\nJobId=(\d+)\nComment=(\S+)\n$/.exec(read("scontrol") ?? "") ?? [];
+    t.equal(job, keys.includes("python") ? undefined : "77");
+    t.match(explainExit(cluster, status!, "7", comment), words);
   }
+});
+
+t.test("a process that setup leaves behind delays nothing for long, and long output is cut", async (t) => {
+  const begin = Date.now();
+  const keys = `python: fakepython, setup: ["(sleep 20; echo) &", "yes | head -c 1000000"]`;
+  const { status, call } = runScript(t, keys);
+  t.strictSame([status, call.words[0]], [0, "-IS"]);
+  t.equal(runScript(t, keys.replace("1000000", "1000000; false")).status, 101);
+  t.ok(Date.now() - begin < 15_000);
+  const { read, cluster } = runScript(t, `python: fakepython, setup: ["yes | head -c 1000000; false"]`);
+  const comment = /Comment=(\S+)/.exec(read("scontrol")!)![1]!;
+  t.ok(comment.length < 1300);
+  t.equal(explainExit(cluster, 100, "7", comment), "setup failed there: yes | head -c 1000000; false (y)");
 });
 
 t.test("other exit codes", async (t) => {
