@@ -62,7 +62,7 @@ t.test("doctor names what Slurm would refuse, with its place in the inventory", 
   );
   t.match(
     text,
-    /! request: sbatch --test-only: .*More processors requested than permitted next: Change `cpus` of many /,
+    /! cpus: no node of the partition has 99 CPUs; the largest has 8 next: Set `cpus` of many .*:\d+:\d+\)/,
   );
   t.match(text, /! request: sbatch --test-only: .*Requested node configuration is not available/);
   t.match(text, /! partition: Slurm does not have the partition nosuch next: .*troubled\.yaml:\d+:\d+.*there is gpu, /);
