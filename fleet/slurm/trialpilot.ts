@@ -90,7 +90,7 @@ async function inspectNode(engine: SlurmEngine, id: string, connection: Connecti
 }
 
 async function createEndError(engine: SlurmEngine, id: string): Promise<MusterError> {
-  const reason = (await engine.explainEnd(id)) ?? "Slurm does not say why";
+  const reason = (await engine.explain(id)).reason ?? "Slurm does not say why";
   const next = "Correct `modules`, `setup`, `python` or `workdir` of the cluster in the inventory.";
   return new MusterError("SLURM", `job ${id} ended before it could work: ${reason}`, { next });
 }

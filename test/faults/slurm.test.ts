@@ -145,7 +145,7 @@ t.test("a pilot that cannot load a module, or whose setup fails, says so", { ski
   const broken = writeClusterInventory(cluster, { setup: ["true", "ls /nonexistent"] }, { file: "broken.yaml" });
   const job = makeJob("setup", { chunks: 1 });
   const run = job.start(["-i", broken]);
-  const said = /hpc: pilot \d+ ended before it could work: setup failed there: ls \/nonexistent/;
+  const said = /hpc: pilot \d+ could not work on \w+: setup failed there: ls \/nonexistent/;
   await waitUntil("it says so", () => said.test(run.stderr()), 60);
   run.child.kill("SIGINT");
   await run.ended;
