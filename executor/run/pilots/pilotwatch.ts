@@ -74,6 +74,13 @@ export class PilotWatch {
     while (!this.stopping.signal.aborted && monotonicSeconds() < until && isResuming()) await sleep(STEP_MS);
   }
 
+  /** The pilots that there are, as CLUSTER/ID. */
+  get names(): string[] {
+    return this.clusters.flatMap(({ used, pilots }) =>
+      [...pilots.pilots.values()].flatMap(({ id }) => (id === undefined ? [] : [`${used.cluster.name}/${id}`])),
+    );
+  }
+
   /** Stops to look at clusters, and submits nothing more. Pilots stay as they are. */
   async stop(): Promise<void> {
     this.stopping.abort();
