@@ -8,6 +8,14 @@ export interface PilotRequest {
   jobName: string;
   /** The id of the run. */
   run: string;
+  /** Nodes that must not be in it, in the engine's words. */
+  exclude?: readonly string[];
+}
+
+/** Why an allocation is over, and where it ran; undefined = the engine does not know, or not any more. */
+export interface AllocationEnd {
+  reason: string | undefined;
+  host: string | undefined;
 }
 
 /** What an engine says of an allocation. `ending`: it is over, or about to be; no work there will complete. */
@@ -32,6 +40,8 @@ export interface Engine {
   list(): Promise<ReadonlyMap<string, AllocationState>>;
   /** Ends allocations, also pending ones. Ids that do not exist any more are no error. */
   cancel(ids: readonly string[]): Promise<void>;
+  /** Explains an allocation that is over, or where a running one runs. Never rejects. */
+  explain(id: string): Promise<AllocationEnd>;
   /** Connects to the node of a running allocation. */
   open(node: Node, options: DialOptions): Promise<Connection>;
 }

@@ -64,6 +64,10 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
   if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${foldPilotNames(nodes).join(", ")}`);
   const where = relative(process.cwd(), run.path) || ".";
   if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);
+  if (run.pilots !== undefined)
+    lines.push(
+      `  may wait or run in a queue: ${foldPilotNames(run.pilots).join(", ")}; to end them: muster cancel ${where}`,
+    );
   for (const step of run.steps ?? []) {
     lines.push(formatStepStatus(step));
     if (step.run !== undefined) lines.push(...formatActivity(step.run, now, verbose).map((line) => `  ${line}`));

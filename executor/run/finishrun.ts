@@ -17,7 +17,7 @@ import { type ExcludedNode, type RunSummary, summarize, writeSummary } from "./r
 import { addPlan } from "./record/summaryplan.js";
 import { aggregate } from "./results/aggregate.js";
 import { publishCombinedFiles } from "./results/combinedfiles.js";
-import type { RunEnd } from "./runend.js";
+import { leavesAgentsRunning, type RunEnd } from "./runend.js";
 
 /** What is needed to finish a run. `plan` computes the forecast that the summary compares the run with, if any. */
 export interface FinishRunOptions {
@@ -56,6 +56,7 @@ export async function finishRun(
       ...addPlan({ ...summary, session: { ...summary.session, running: scheduler.inFlightCount } }, planned.value),
       ...publishedIn(directory),
       leftovers,
+      ...(leavesAgentsRunning(finalEnd) && pilots.names.length > 0 ? { pilots: pilots.names } : {}),
       overhead: coordinator.scheduler.view.costlyOverhead,
     };
   };

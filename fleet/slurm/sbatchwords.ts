@@ -2,9 +2,13 @@ import { type AllocationRequest, warningSeconds } from "./cluster.js";
 
 /**
  * Returns the words after `sbatch` that submit a pilot, whose script arrives on stdin. Those of the inventory come first, so that what
- * muster depends on cannot be overridden by them.
+ * muster depends on cannot be overridden by them. `exclude`: nodes that must not be in it, besides those of the inventory.
  */
-export function formatSbatchWords(request: AllocationRequest, jobName: string): string[] {
+export function formatSbatchWords(
+  request: AllocationRequest,
+  jobName: string,
+  exclude: readonly string[] = [],
+): string[] {
   const { partition, account, gres, cpus, memory, timeSeconds, sbatch } = request;
   return [
     ...sbatch,
@@ -23,7 +27,13 @@ export function formatSbatchWords(request: AllocationRequest, jobName: string): 
     "--chdir=/",
     `--job-name=${jobName}`,
     "--parsable",
+    ...(exclude.length === 0 ? [] : [`--exclude=${[...findExcluded(sbatch), ...exclude].join(",")}`]),
   ];
+}
+
+/** Returns what the last `--exclude` among the words names: a further one would take its place. */
+function findExcluded(words: readonly string[]): string[] {
+  return words.flatMap((word) => /^--exclude=(.+)$/.exec(word)?.[1] ?? []).slice(-1);
 }
 
 /** Slurm's unit of time limits is the minute. */

@@ -2,7 +2,7 @@ import { MusterError } from "../../schemas/errors.js";
 import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Connection } from "../connection.js";
 import type { DialOptions } from "../dialoptions.js";
-import type { AllocationState, Engine, PilotRequest } from "../engine.js";
+import type { AllocationEnd, AllocationState, Engine, PilotRequest } from "../engine.js";
 import { gatherFacts } from "../facts.js";
 import type { Node } from "../node.js";
 import type { RelayConnection } from "../relay/relayconnection.js";
@@ -48,10 +48,10 @@ export class SlurmEngine implements Engine {
     this.routes = new PilotRoutes(cluster, this.commands, this.logins, dial);
   }
 
-  async submit({ jobName, run }: PilotRequest): Promise<string> {
+  async submit({ jobName, run, exclude = [] }: PilotRequest): Promise<string> {
     const killSeconds = await this.commands.killSeconds(await this.logins.forCommand());
     const script = createBatchScript(this.cluster, run, agentProgram(), killSeconds);
-    const words = formatSbatchWords(this.cluster.request, jobName);
+    const words = formatSbatchWords(this.cluster.request, jobName, exclude);
     const id = parseJobId(await this.run("sbatch", words, script, SUBMIT_TIMEOUT_SECONDS));
     if (id !== undefined) return id;
     throw new MusterError("LOST", "sbatch printed no job id", { node: this.cluster.name });
@@ -96,18 +96,12 @@ export class SlurmEngine implements Engine {
     return (await this.logins.forCommand()).shellOutput ?? "";
   }
 
-  /** Explains why an allocation is over, as far as Slurm still knows; undefined = it does not. Never rejects. */
-  async explainEnd(id: string): Promise<string | undefined> {
+  async explain(id: string): Promise<AllocationEnd> {
     try {
       const shown = await this.run("scontrol", ["show", "job", "--oneliner", id]);
-      const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
-      const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
-      const isFailed = state === "FAILED" || (state === "COMPLETING" && code !== 0);
-      const comment = /\bComment=(\S+)/.exec(shown)?.[1];
-      if (isFailed) return explainExit(this.cluster, code, id, comment) ?? `its batch script exited ${code}`;
-      return ["COMPLETED", "COMPLETING", ""].includes(state) ? undefined : state.toLowerCase().replaceAll("_", " ");
+      return { reason: this.explainState(id, shown), host: / NodeList=([\w.-]+)(?: |$)/.exec(shown)?.[1] };
     } catch (error) {
-      if (error instanceof MusterError) return undefined;
+      if (error instanceof MusterError) return { reason: undefined, host: undefined };
       throw error;
     }
   }
@@ -130,6 +124,17 @@ export class SlurmEngine implements Engine {
   /** Closes the connections to the login node. */
   async close(): Promise<void> {
     await this.logins.close();
+  }
+
+  /** `shown`: what scontrol shows of the job. */
+  private explainState(id: string, shown: string): string | undefined {
+    const state = /\bJobState=(\S+)/.exec(shown)?.[1] ?? "";
+    const code = Number(/\bExitCode=(\d+):/.exec(shown)?.[1] ?? 0);
+    const isFailed = state === "FAILED" || (state === "COMPLETING" && code !== 0);
+    const comment = /\bComment=(\S+)/.exec(shown)?.[1];
+    if (isFailed) return explainExit(this.cluster, code, id, comment) ?? `its batch script exited ${code}`;
+    const isPlain = ["COMPLETED", "COMPLETING", "RUNNING", ""].includes(state);
+    return isPlain ? undefined : state.toLowerCase().replaceAll("_", " ");
   }
 
   private async findGpus(relay: RelayConnection, id: string): Promise<AllocatedGpus | undefined> {

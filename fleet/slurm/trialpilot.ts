@@ -22,7 +22,7 @@ const SETTLE_MS = 2000;
 const MAX_NOTICE_MS = 6000;
 
 /** What a trial needs of a cluster's engine. */
-export type TrialEngine = Pick<SlurmEngine, "cluster" | "submit" | "list" | "open" | "cancel" | "explainEnd" | "route">;
+export type TrialEngine = Pick<SlurmEngine, "cluster" | "submit" | "list" | "open" | "cancel" | "explain" | "route">;
 
 /** What a trial tells its caller meanwhile. `state`: "job 17 waits (Priority)". */
 export interface TrialOptions {
@@ -133,7 +133,7 @@ async function inspectNode(engine: TrialEngine, id: string, connection: Connecti
 class TrialEndError extends MusterError {}
 
 async function createEndError(engine: TrialEngine, id: string): Promise<TrialEndError> {
-  const reason = (await engine.explainEnd(id)) ?? "Slurm does not say why";
+  const reason = (await engine.explain(id)).reason ?? "Slurm does not say why";
   const next = "Correct `modules`, `setup`, `python` or `workdir` of the cluster in the inventory.";
   return new TrialEndError("SLURM", `job ${id} ended before it could work: ${reason}`, { next });
 }

@@ -32,6 +32,14 @@ async function checkEnd(t: Test, job: KnownJob, mostRepeats: number): Promise<vo
   await checkCluster(t, cluster);
 }
 
+/** `muster status` names the pilots that an interrupted run has left. */
+async function checkStatus(t: Test, job: KnownJob, pilots: number): Promise<void> {
+  const status = JSON.parse((await runMuster(["status", job.run, "--json"])).out);
+  t.equal(status.pilots?.length ?? 0, pilots, "pilots that may wait or run");
+  const text = (await runMuster(["status", job.run])).out;
+  t.equal(/may wait or run in a queue: hpc\/\d+, hpc\/\d+; to end them: muster cancel/.test(text), pilots > 0, text);
+}
+
 for (const step of ["pilot-journaled", "pilot-submitted", "pilot-recorded", "pilot-submitted:2"]) {
   t.test(`a coordinator that was killed at ${step} is resumed`, { skip }, async (t) => {
     const job = makeJob(`resumed-${step.replace(":", "-")}`, { chunks: 16, seconds: 0.2 });
@@ -57,6 +65,7 @@ t.test("a coordinator that was killed while chunks run takes its pilots over aga
   await untilWorking(job);
   first.child.kill("SIGKILL");
   await first.ended;
+  await checkStatus(t, job, 2);
   const second = job.start(["-i", inventory]);
   await waitUntil("its pilots are back", () => (second.stderr().match(/hpc\/\d+: 4 slots/g) ?? []).length === 2, 60);
   job.openGate(slurm.compute);
@@ -69,13 +78,15 @@ t.test("results that pilots hold are collected by cancel", { skip }, async (t) =
   const job = makeJob("held", { chunks: 8, gate: true });
   const first = job.start(["-i", inventory]);
   await untilWorking(job);
-  first.child.kill("SIGKILL");
+  first.child.kill("SIGINT");
   await first.ended;
+  await checkStatus(t, job, 2);
   job.openGate(slurm.compute);
   await waitUntil("all have ended", () => job.listRunning(slurm.compute).length === 0, 30);
   const cancelled = await runMuster(["cancel", job.run]);
   t.equal(cancelled.code, 0, cancelled.err);
   t.equal(committedChunks(job.run).length, 8, cancelled.out);
+  await checkStatus(t, job, 0);
   await checkCluster(t, cluster);
 });
 
@@ -145,7 +156,7 @@ t.test("a pilot that cannot load a module, or whose setup fails, says so", { ski
   const broken = writeClusterInventory(cluster, { setup: ["true", "ls /nonexistent"] }, { file: "broken.yaml" });
   const job = makeJob("setup", { chunks: 1 });
   const run = job.start(["-i", broken]);
-  const said = /hpc: pilot \d+ ended before it could work: setup failed there: ls \/nonexistent/;
+  const said = /hpc: pilot \d+ could not work on \w+: setup failed there: ls \/nonexistent/;
   await waitUntil("it says so", () => said.test(run.stderr()), 60);
   run.child.kill("SIGINT");
   await run.ended;

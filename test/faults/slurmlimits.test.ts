@@ -134,15 +134,26 @@ t.test("munged is killed on every node while chunks run: it is said, and the run
   await checkCluster(t, cluster);
 });
 
-t.test("no python3 on the compute nodes", { skip }, async (t) => {
-  const inventory = writeClusterInventory(cluster, { partition: "cheap", python: "/opt/none/python3" });
-  const job = new KnownJob(shop, "python", { chunks: 1 });
-  const run = job.start(["-i", inventory]);
-  const said = /ended before it could work: there is no \/opt\/none\/python3 on the compute node/;
-  await waitUntil("it says so", () => said.test(run.stderr()), 60);
-  run.child.kill("SIGTERM");
-  await run.ended;
-  t.equal((await runMuster(["cancel", job.run])).code, 0);
+t.test("no python3 on the compute nodes: each of them is tried once, and then any", { skip }, async (t) => {
+  const inventory = writeClusterInventory(cluster, { partition: "cheap", pilots: 1, python: "/opt/none/python3" });
+  const ran = await new KnownJob(shop, "python", { chunks: 1 }).muster(["-i", inventory]);
+  t.equal(ran.code, 69, ran.err);
+  for (const { name } of slurm.compute)
+    t.match(ran.err, `could not work on ${name}: there is no /opt/none/python3 on the compute node`);
+  t.match(ran.err, /3 pilots in a row could not work \(on compute\d, compute\d\): there is no/);
+  await checkCluster(t, cluster);
+});
+
+t.test("one node that cannot work is named, and left out", { skip }, async (t) => {
+  const python = "/opt/one/python3";
+  const healthy = slurm.compute[1]!;
+  await healthy.exec(["sh", "-c", "mkdir -p /opt/one && ln -s /usr/bin/python3 /opt/one/"]);
+  const inventory = writeClusterInventory(cluster, { cpus: 2, pilots: 2, partition: "cheap", python });
+  const job = new KnownJob(shop, "onebad", { chunks: 8, seconds: 0.2 });
+  const ran = await job.muster(["-i", inventory]);
+  t.equal(ran.code, 0, ran.err);
+  t.match(ran.err, /could not work on compute1: there is no .*; further ones go to other nodes \(failure 1 of 3\)/);
+  checkResults(t, job);
   await checkCluster(t, cluster);
 });
 

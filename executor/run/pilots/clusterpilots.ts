@@ -1,4 +1,4 @@
-import type { AllocationState, Engine } from "../../../fleet/engine.js";
+import type { AllocationEnd, AllocationState, Engine } from "../../../fleet/engine.js";
 import type { Cluster } from "../../../fleet/slurm/cluster.js";
 import { createNeverStartsError, isNeverStarted, SlurmError } from "../../../fleet/slurm/slurmerror.js";
 import { MusterError } from "../../../schemas/errors.js";
@@ -7,10 +7,9 @@ import type { OpenPilot } from "../record/openpilots.js";
 import { monotonicSeconds } from "../timer.js";
 import { pauseAfterFailures, pauseAfterRefusal, pauseBeforeLook } from "./decidepilots.js";
 import { createPilot, drawToken, formatJobName, isOverdue, type Pilot, parseJobName } from "./pilot.js";
+import { PilotFailures } from "./pilotfailures.js";
 import type { PilotRecords } from "./pilotrecords.js";
 
-/** So many pilots in a row that end before they could work mean that none will. */
-const MAX_FAILURES = 3;
 /** How long a pilot may be ending before its chunks go to others. */
 const ENDING_SECONDS = 45;
 /** A cluster that has never answered for so long is not waited for. */
@@ -21,8 +20,8 @@ const UNSEEN_SECONDS = 120;
 /** What happens to the pilots of a cluster. */
 export type PilotEvent =
   | { type: "started"; pilot: Pilot; secondsLeft: number | undefined }
-  /** `reason`: what is known of why; undefined = nothing. */
-  | { type: "over"; pilot: Pilot; reason: string | undefined }
+  /** `hasFailed`: before it could work, as far as the cluster knows. */
+  | { type: "over"; pilot: Pilot; end: AllocationEnd; hasFailed: boolean }
   | { type: "notice"; message: string }
   /** No further pilots will come: the cluster refuses them, or none can work. */
   | { type: "unusable"; error: MusterError };
@@ -37,7 +36,7 @@ export class ClusterPilots {
   private nextLookAt = 0;
   private looks = 0;
   private pausedUntil = 0;
-  private failures = 0;
+  private readonly failures = new PilotFailures();
   private isUnanswered = false;
   /** Since when the cluster was asked for its first answer, in monotonic seconds; undefined = it has not been asked. */
   private firstAskedAt: number | undefined;
@@ -48,7 +47,7 @@ export class ClusterPilots {
 
   constructor(
     readonly cluster: Cluster,
-    private readonly engine: Engine & { explainEnd(id: string): Promise<string | undefined> },
+    private readonly engine: Engine,
     /** All ids that the run ever had; the last one is its present one. */
     private readonly runIds: readonly string[],
     private readonly records: PilotRecords,
@@ -78,8 +77,8 @@ export class ClusterPilots {
   /** Notes that the agent of a pilot has been attached: it can work. */
   markWorking(pilot: Pilot): void {
     pilot.state = "working";
-    if (this.failures >= MAX_FAILURES) this.problem = undefined;
-    this.failures = 0;
+    if (this.failures.areTooMany) this.problem = undefined;
+    this.failures.reset();
   }
 
   /** Submits so many pilots, one after another, until `stop` fires. */
@@ -136,15 +135,16 @@ export class ClusterPilots {
     this.lookSoon();
   }
 
-  /** Counts a pilot that cannot work, e.g. because its node is refused. */
-  recordFailure(reason: string): void {
-    this.failures++;
-    this.pausedUntil = monotonicSeconds() + pauseAfterFailures(this.failures);
-    if (this.failures < MAX_FAILURES) return;
+  /** Counts a pilot that could not work, and says so. `host`: where it ran; undefined = it is not known. */
+  recordFailure({ id, submittedAt }: Pilot, reason: string, host: string | undefined): void {
+    const now = monotonicSeconds();
+    const { message, pauseSeconds } = this.failures.add({ id, submittedAt, host, reason }, now);
+    this.pausedUntil = Math.max(this.pausedUntil, now + pauseSeconds);
+    this.notice(message);
+    if (!this.failures.areTooMany) return;
     const next =
       "Check that a job of your own runs there, and `modules`, `setup`, `python` and `workdir` of the cluster in the inventory.";
-    const message = `${MAX_FAILURES} pilots in a row ended before they could work: ${reason}`;
-    this.fail(new MusterError("SLURM", message, { node: this.cluster.name, next }));
+    this.fail(new MusterError("SLURM", this.failures.describeSeries(reason), { node: this.cluster.name, next }));
   }
 
   /** Returns the error of a submission that failed; undefined = it succeeded. */
@@ -153,7 +153,8 @@ export class ClusterPilots {
     pilot.submittedAt = monotonicSeconds();
     this.firstAskedAt ??= pilot.submittedAt;
     try {
-      pilot.id = await this.engine.submit({ jobName: formatJobName(runId, pilot.token), run: runId });
+      const jobName = formatJobName(runId, pilot.token);
+      pilot.id = await this.engine.submit({ jobName, run: runId, exclude: this.failures.excludedHosts });
       failpoint("pilot-submitted");
       this.hasAnswered = true;
       pilot.state = "pending";
@@ -171,6 +172,7 @@ export class ClusterPilots {
 
   private handleRefusal(pilot: Pilot, error: MusterError): void {
     if (error instanceof SlurmError) {
+      if (error.kind === "refused" && this.failures.stopExcluding()) return this.forget(pilot, "refused");
       if (this.refusals !== undefined && error.kind === "refused") this.refusals++;
       const pause = pauseAfterRefusal(error.kind, this.refusals);
       this.forget(pilot, error.kind === "limited" ? "a limit of the cluster" : "refused");
@@ -206,7 +208,7 @@ export class ClusterPilots {
     this.isUnanswered = true;
     for (const pilot of this.pilots.values())
       if (isOverdue(pilot, this.cluster, Date.now()))
-        this.end(pilot, "its time limit has passed, and Slurm cannot be asked");
+        this.end(pilot, { reason: "its time limit has passed, and Slurm cannot be asked", host: undefined });
     if (this.hasAnswered || monotonicSeconds() < (this.firstAskedAt ?? Infinity) + FIRST_ANSWER_SECONDS) return;
     for (const pilot of this.pilots.values()) if (pilot.id === undefined) this.setAside(pilot);
     this.fail(error);
@@ -249,7 +251,7 @@ export class ClusterPilots {
     if (found === undefined || found.state === "ending") {
       const isUnseen = pilot.id === undefined && askedAt < pilot.submittedAt + UNSEEN_SECONDS;
       if (pilot.submittedAt > askedAt || isUnseen) return;
-      return pilot.id === undefined ? this.setAside(pilot) : this.end(pilot, await this.engine.explainEnd(pilot.id));
+      return pilot.id === undefined ? this.setAside(pilot) : this.end(pilot, await this.engine.explain(pilot.id));
     }
     pilot.reason = found.reason;
     if (found.state === "pending" && isNeverStarted(found.reason) && !pilot.isReleased) {
@@ -277,20 +279,13 @@ export class ClusterPilots {
     this.unseen.set(pilot.token, pilot);
   }
 
-  private end(pilot: Pilot, reason: string | undefined): void {
+  private end(pilot: Pilot, end: AllocationEnd): void {
     if (!this.pilots.delete(pilot.token)) return;
-    this.records.recordEnd(this.cluster.name, pilot, reason);
+    this.records.recordEnd(this.cluster.name, pilot, end.reason);
     const isExpected = pilot.isReleased || pilot.state === "working" || pilot.id === undefined;
     // One of an earlier session may have run without a coordinator until its lease ended.
     const mayHaveWorked = pilot.state === "pending" && pilot.isEarlier;
-    if (!isExpected && !mayHaveWorked) {
-      const why = reason ?? "Slurm does not say why";
-      this.recordFailure(why);
-      const pause = `; the next one comes in ${pauseAfterFailures(this.failures)} s (failure ${this.failures} of ${MAX_FAILURES})`;
-      const next = this.problem === undefined ? pause : "";
-      this.notice(`pilot ${pilot.id} ended before it could work: ${why}${next}`);
-    }
-    this.emit({ type: "over", pilot, reason });
+    this.emit({ type: "over", pilot, end, hasFailed: !isExpected && !mayHaveWorked });
   }
 
   private notice(message: string): void {

@@ -19,12 +19,17 @@ export interface EndedPilots {
  * Cancels all pilots of a run, found by the names of their jobs, and waits until the queue has none. Errors of the cluster are in the result.
  * `runIds`: all ids that the run ever had.
  */
-export async function endPilots(engine: Engine, runIds: readonly string[]): Promise<EndedPilots> {
+export function endPilots(engine: Engine, runIds: readonly string[]): Promise<EndedPilots> {
+  return endJobs(engine, (_, jobName) => parseJobName(jobName, runIds) !== undefined);
+}
+
+/** Does the same with the jobs that `isMeant` says. */
+export async function endJobs(engine: Engine, isMeant: (id: string, jobName: string) => boolean): Promise<EndedPilots> {
   const cancelled = new Set<string>();
   const until = monotonicSeconds() + GONE_SECONDS;
   try {
     for (let round = 0; ; round++) {
-      const left = [...(await engine.list())].filter(([, { jobName }]) => parseJobName(jobName, runIds) !== undefined);
+      const left = [...(await engine.list())].filter(([id, { jobName }]) => isMeant(id, jobName));
       if (left.length === 0) return { ids: [...cancelled] };
       if (monotonicSeconds() > until) {
         const names = left.map(([id]) => id).join(", ");

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createPilotNode } from "../../../fleet/slurm/cluster.js";
 import type { MusterError } from "../../../schemas/errors.js";
 import type { SlotDemand } from "../../schedule/attempts/slotdemand.js";
 import type { Coordinator } from "../coordinator.js";
-import type { NodeWorker } from "../node/nodeworker.js";
 import type { Journal } from "../record/journal.js";
 import type { Leftover } from "../record/leftovers.js";
 import type { LivePilot } from "../record/liverun.js";
@@ -14,15 +12,20 @@ import { monotonicSeconds } from "../timer.js";
 import { ClusterPilots, type PilotEvent } from "./clusterpilots.js";
 import { countMissingPilots } from "./decidepilots.js";
 import { endOpenPilots } from "./endopenpilots.js";
+import { endJobs } from "./endpilots.js";
 import { findIdlePilots } from "./idlepilots.js";
-import { joinsSoon, nodeNameOf, type Pilot } from "./pilot.js";
+import { joinsSoon } from "./pilot.js";
+import { PilotNodes } from "./pilotnodes.js";
 import type { PilotRecords } from "./pilotrecords.js";
-import { areStuck, usableSeconds } from "./stuckpilots.js";
+import { describeStaying } from "./stayingpilots.js";
 import type { UsedCluster } from "./usedcluster.js";
 
 const STEP_MS = 250;
+const REFUSED = "its node is refused";
 /** How long the pilots of an earlier session are waited for before others get what these may hold. */
 const RESUME_SECONDS = 90;
+
+type PilotEnd = Extract<PilotEvent, { type: "over" }>;
 
 /** Gets pilots of clusters for a run while it has work for them, and has them join and leave it. */
 export class PilotWatch {
@@ -36,6 +39,7 @@ export class PilotWatch {
   /** Pilots of earlier sessions on clusters that this one does not use. */
   private unused: readonly OpenPilot[] = [];
   private readonly beganAt = monotonicSeconds();
+  private readonly nodes: PilotNodes;
 
   constructor(
     used: readonly UsedCluster[],
@@ -46,6 +50,7 @@ export class PilotWatch {
     private readonly observer: RunObserver,
     private readonly onUnusable: (cluster: string, error: MusterError) => void,
   ) {
+    this.nodes = new PilotNodes(coordinator);
     this.clusters = used.map((one) => {
       const emit = (event: PilotEvent) => this.handle(one, event);
       return { used: one, pilots: new ClusterPilots(one.cluster, one.engine, runIds, records, emit) };
@@ -67,6 +72,13 @@ export class PilotWatch {
     this.timer = setInterval(() => this.step(), STEP_MS);
     const isResuming = () => resumed.some(({ pilots }) => [...pilots.pilots.values()].some(joinsSoon));
     while (!this.stopping.signal.aborted && monotonicSeconds() < until && isResuming()) await sleep(STEP_MS);
+  }
+
+  /** The pilots that there are, as CLUSTER/ID. */
+  get names(): string[] {
+    return this.clusters.flatMap(({ used, pilots }) =>
+      [...pilots.pilots.values()].flatMap(({ id }) => (id === undefined ? [] : [`${used.cluster.name}/${id}`])),
+    );
   }
 
   /** Stops to look at clusters, and submits nothing more. Pilots stay as they are. */
@@ -91,7 +103,9 @@ export class PilotWatch {
       })),
     );
     if (leavesAgentsRunning(end)) {
-      for (const { used, pilots } of this.clusters) this.noticeStaying(used, pilots);
+      await Promise.all(this.clusters.map(({ used, pilots }) => this.endUseless(used, pilots)));
+      for (const { used, pilots } of this.clusters)
+        for (const text of describeStaying(used.cluster, pilots.pilots.values())) this.observer.notice(text);
       return [];
     }
     const find = (_: string, name: string) => this.clusters.find(({ used }) => used.cluster.name === name)?.used.engine;
@@ -109,13 +123,13 @@ export class PilotWatch {
     );
   }
 
-  private noticeStaying({ cluster }: UsedCluster, { pilots }: ClusterPilots): void {
-    const ids = [...pilots.values()].filter(({ isReleased }) => !isReleased).map(({ id }) => id ?? "?");
-    if (ids.length === 0) return;
-    const minutes = Math.round(cluster.pilot.leaseSeconds / 60);
-    this.observer.notice(
-      `${cluster.name}: ${ids.length === 1 ? "pilot" : "pilots"} ${ids.join(", ")} can be taken over by the same command, for ${minutes} min after the start; muster cancel ends what is left`,
-    );
+  /** Ends the pilots that no later session can use, and waits until the queue has none of them; what is left ends by its lease. */
+  private async endUseless(used: UsedCluster, pilots: ClusterPilots): Promise<void> {
+    const released = [...pilots.pilots.values()].filter(({ isReleased }) => isReleased);
+    const useless = new Set([...released, ...this.nodes.listRefused(pilots)]);
+    const ids = new Set([...useless].map(({ id }) => id));
+    if (ids.size > 0) await endJobs(used.engine, (id) => ids.has(id));
+    for (const { token } of useless) pilots.pilots.delete(token);
   }
 
   /** Ends the run where this rejects: its disk fails. */
@@ -129,7 +143,7 @@ export class PilotWatch {
 
   private step(): void {
     if (this.stopping.signal.aborted) return;
-    const busy = this.countAttempts();
+    const busy = this.nodes.countAttempts();
     const isOwn = ({ node }: { node: string }) => this.coordinator.workerOf(node)?.node.allocation === undefined;
     const demand = this.coordinator.scheduler.view.estimateDemand(monotonicSeconds(), isOwn);
     this.waitingSince = demand.waitingChunks > 0 ? (this.waitingSince ?? monotonicSeconds()) : undefined;
@@ -151,7 +165,8 @@ export class PilotWatch {
     demand: SlotDemand,
     busy: ReadonlyMap<string, number>,
   ): Promise<void> {
-    this.noteWorkers(used, pilots, busy);
+    this.nodes.noteWorkers(pilots, busy);
+    await this.releaseRefused(used, pilots);
     await this.releaseIdle(used, pilots, demand);
     if (pilots.canSubmit && !this.stopping.signal.aborted) {
       const missing = this.countMissing(used, pilots, demand);
@@ -190,22 +205,12 @@ export class PilotWatch {
     return isKnown ? remainingSeconds : monotonicSeconds() - this.beganAt;
   }
 
-  /** Takes in what the workers of pilots have noticed: that they work, that they cannot, or that they are silent. */
-  private noteWorkers({ cluster }: UsedCluster, pilots: ClusterPilots, busy: ReadonlyMap<string, number>): void {
-    const now = monotonicSeconds();
-    for (const pilot of pilots.pilots.values()) {
-      const worker = this.workerOf(cluster.name, pilot);
-      if (worker === undefined) continue;
-      if (worker.state === "live" && pilot.state === "starting") pilots.markWorking(pilot);
-      const isSilent = worker.state === "silent" || worker.state === "away";
-      if (isSilent && !pilot.isSilent) pilots.lookSoon();
-      pilot.isSilent = isSilent;
-      if (worker.state === "refused" && !pilot.isReleased) {
-        pilots.recordFailure(worker.reason ?? "its node is refused");
-        void pilots.cancel([pilot]).catch(() => {}); // its lease ends it
-      }
-      const isIdle = worker.state === "live" && !busy.has(worker.node.name);
-      pilot.idleSince = isIdle ? (pilot.idleSince ?? now) : undefined;
+  /** Gives back pilots whose nodes are refused. */
+  private async releaseRefused(used: UsedCluster, pilots: ClusterPilots): Promise<void> {
+    for (const pilot of this.nodes.listRefused(pilots).filter(({ isReleased }) => !isReleased)) {
+      const { host } = await used.engine.explain(pilot.id!);
+      pilots.recordFailure(pilot, this.nodes.workerOf(used.cluster, pilot)!.reason ?? REFUSED, host);
+      await pilots.cancel([pilot]).catch(() => {}); // the next look, or the end of the run, tries again
     }
   }
 
@@ -218,28 +223,16 @@ export class PilotWatch {
     this.observer.notice(
       `${cluster.name}: ${idle.length === 1 ? "pilot" : "pilots"} ${names} released: there is nothing to do`,
     );
-    for (const pilot of idle) {
-      const name = this.workerOf(cluster.name, pilot)?.node.name;
-      if (name !== undefined)
-        this.coordinator.event({
-          type: "nodeDrained",
-          node: name,
-          reason: "released: there is nothing for it to do",
-          evict: false,
-        });
-    }
+    for (const pilot of idle) this.nodes.drain(cluster, pilot, "released: there is nothing for it to do");
     await pilots.cancel(idle).catch(() => {}); // a pilot that was not cancelled ends by its lease, or with the run
   }
 
   private handle(used: UsedCluster, event: PilotEvent): void {
     switch (event.type) {
       case "started":
-        return this.join(used, event.pilot, event.secondsLeft);
-      case "over": {
-        if (event.pilot.id === undefined) return;
-        const ended = event.reason === undefined ? "its allocation is over" : `its allocation is over: ${event.reason}`;
-        return this.workerOf(used.cluster.name, event.pilot)?.end(event.pilot.isReleased ? "it was released" : ended);
-      }
+        return this.nodes.join(used.cluster, event.pilot, event.secondsLeft);
+      case "over":
+        return this.noteEnd(used, event);
       case "notice":
         return this.stopping.signal.aborted ? undefined : this.observer.notice(event.message);
       case "unusable":
@@ -250,46 +243,29 @@ export class PilotWatch {
     }
   }
 
-  /** Has the node of a pilot join the run. */
-  private join({ cluster }: UsedCluster, pilot: Pilot, secondsLeft: number | undefined): void {
-    const { timeSeconds } = cluster.request;
-    const left = Math.min(secondsLeft ?? timeSeconds, timeSeconds);
-    const node = { ...createPilotNode(cluster, pilot.id!), graceSeconds: left + 300 };
-    this.coordinator.addNode(node, monotonicSeconds() + left - (timeSeconds - usableSeconds(cluster)));
+  private noteEnd({ cluster }: UsedCluster, { pilot, end, hasFailed }: PilotEnd): void {
+    if (pilot.id === undefined) return;
+    const worker = this.nodes.workerOf(cluster, pilot);
+    const { pilots } = this.clusters.find(({ used }) => used.cluster === cluster)!;
+    if (worker?.state === "refused") {
+      // The agent of a node that is refused may end sooner than the pilot is given back.
+      if (hasFailed) pilots.recordFailure(pilot, worker.reason ?? REFUSED, end.host);
+      return;
+    }
+    if (hasFailed) pilots.recordFailure(pilot, end.reason ?? "Slurm does not say why", end.host);
+    const ended = end.reason === undefined ? "its allocation is over" : `its allocation is over: ${end.reason}`;
+    worker?.end(pilot.isReleased ? "it was released" : ended);
   }
 
   /** Whether nodes may still come: a cluster gives pilots, and what waits may fit one of these. */
   private updateExpectation(hasWaiting: boolean): void {
     const isIdle = hasWaiting && this.coordinator.scheduler.inFlightCount === 0;
     const mayCome = this.clusters.some(
-      ({ used, pilots }) =>
-        (pilots.problem === undefined || pilots.unstarted > 0) && !(isIdle && this.isStuck(used, pilots)),
+      ({ pilots }) =>
+        (pilots.problem === undefined || pilots.unstarted > 0) && !(isIdle && this.nodes.areStuck(pilots)),
     );
     if (mayCome === this.isExpecting) return;
     this.isExpecting = mayCome;
     this.coordinator.expectMoreNodes(mayCome);
-  }
-
-  private isStuck({ cluster }: UsedCluster, { pilots }: ClusterPilots): boolean {
-    const working = [...pilots.values()].filter(({ state, isReleased }) => state === "working" && !isReleased);
-    const workers = working.map((pilot) => ({
-      idleSince: pilot.idleSince,
-      deadline: this.workerOf(cluster.name, pilot)?.deadline ?? Infinity,
-    }));
-    return areStuck(workers, cluster, monotonicSeconds());
-  }
-
-  /** The attempts in flight, by node. */
-  private countAttempts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { attempt } of this.coordinator.scheduler.view.inFlight())
-      counts.set(attempt.node, (counts.get(attempt.node) ?? 0) + 1);
-    return counts;
-  }
-
-  private workerOf(cluster: string, pilot: Pilot): NodeWorker | undefined {
-    if (pilot.id === undefined) return undefined;
-    const used = this.clusters.find((one) => one.used.cluster.name === cluster)!.used;
-    return this.coordinator.workerOf(nodeNameOf(used.cluster, pilot));
   }
 }

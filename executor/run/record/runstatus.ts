@@ -34,6 +34,8 @@ export interface RunStatus {
   nodes: string[];
   /** The nodes that may still hold processes or files of it; absent while it runs, or if there are none. */
   leftovers?: Leftover[];
+  /** The pilots that may wait or run for the next session, as CLUSTER/ID; absent while it runs, or if there are none. */
+  pilots?: string[];
   /** The coordinator, while one is running. */
   coordinator?: { pid: number; host: string; since: string };
   /** What runs where, as the coordinator wrote last; of an interrupted run only where it was killed. */
@@ -127,7 +129,7 @@ export function createEmptyStatus(path: string): RunStatus {
 }
 
 function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): RunStatus {
-  const { name, state, chunks, units, refusedTasks, error, halt } = summary;
+  const { name, state, chunks, units, refusedTasks, pilots = [], error, halt } = summary;
   const nodes = summary.nodes.filter((node) => node.state !== "left out").map((node) => node.node);
   return {
     name,
@@ -139,6 +141,7 @@ function statusFromSummary(path: string, summary: RunSummary, end: CloseEntry): 
     ...queueFields(path, units.done, BigInt(chunks.cancelled ?? 0)),
     nodes,
     ...leftoversField(end.leftovers ?? []),
+    ...(state === "cancelled" ? {} : pilotsField(pilots)),
     reason: error ?? halt?.reason,
   };
 }
@@ -171,9 +174,12 @@ function statusFromReplay(path: string, replay: RunReplay, isLocked: boolean, jo
   const ended = { ...status, ...leftoversField(replay.leftovers) };
   if (closeEntry !== undefined) return { ...ended, state: closeEntry.state };
   const reason = readBrokenReason(path, journalChangedMs);
+  const pilots = pilotsField(
+    [...replay.pilots].flatMap(({ cluster, id }) => (id === undefined ? [] : `${cluster}/${id}`)),
+  );
   return reason === undefined
-    ? { ...ended, state: "interrupted", ...liveField(path, lastOpen.session) }
-    : { ...ended, state: "broken", reason };
+    ? { ...ended, ...pilots, state: "interrupted", ...liveField(path, lastOpen.session) }
+    : { ...ended, ...pilots, state: "broken", reason };
 }
 
 /**
@@ -205,6 +211,10 @@ function liveField(path: string, session: number | undefined): Pick<RunStatus, "
 
 function leftoversField(leftovers: Leftover[]): Pick<RunStatus, "leftovers"> {
   return leftovers.length === 0 ? {} : { leftovers };
+}
+
+function pilotsField(pilots: string[]): Pick<RunStatus, "pilots"> {
+  return pilots.length === 0 ? {} : { pilots };
 }
 
 /** Returns why the last session broke off, if it could write a summary: that is then no older than the journal. */

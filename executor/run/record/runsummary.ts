@@ -56,6 +56,8 @@ export interface RunSummary {
   hints?: string[];
   /** The nodes that may still hold processes or files of the run; absent in older summaries. */
   leftovers?: Leftover[];
+  /** The pilots that wait or run for the next session, as CLUSTER/ID; absent if there are none. */
+  pilots?: string[];
   error?: string;
   /** What to do about the error, or about what stopped the run. */
   next?: string;

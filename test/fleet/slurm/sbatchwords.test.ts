@@ -32,6 +32,14 @@ t.test("the words of a request", async (t) => {
   t.ok(words.includes("--time=4") && words.includes("--signal=B:TERM@60"));
 });
 
+t.test("nodes that are left out are added to those of the inventory", async (t) => {
+  const last = (keys: string, exclude?: string[]) =>
+    formatSbatchWords(createCluster(keys).request, "n", exclude).findLast((word) => word.startsWith("--exclude"));
+  t.equal(last("", ["n1", "n2"]), "--exclude=n1,n2");
+  t.equal(last("sbatch: ['--exclude=a', '--exclude=b[1-2]']", ["n1"]), "--exclude=b[1-2],n1");
+  t.equal(last("sbatch: ['--exclude=a']"), "--exclude=a");
+});
+
 t.test("the job id in what sbatch prints", async (t) => {
   const table: [output: string, id: string | undefined][] = [
     ["123\n", "123"],

@@ -1,7 +1,7 @@
 import t from "tap";
 import type { Connection } from "../../../fleet/connection.js";
 import { ConnectionError } from "../../../fleet/connectionerror.js";
-import type { AllocationState } from "../../../fleet/engine.js";
+import type { AllocationEnd, AllocationState } from "../../../fleet/engine.js";
 import { SlurmEngine } from "../../../fleet/slurm/slurmengine.js";
 import { runTrial, type TrialEngine } from "../../../fleet/slurm/trialpilot.js";
 import { createCluster } from "./clusters.js";
@@ -37,8 +37,8 @@ class FailingEngine implements TrialEngine {
     this.cancelled.push(...ids);
   }
 
-  async explainEnd(): Promise<string | undefined> {
-    return this.end;
+  async explain(): Promise<AllocationEnd> {
+    return { reason: this.end, host: undefined };
   }
 }
 
@@ -79,7 +79,7 @@ t.test("Slurm knows the exit code while it still cleans up", async (t) => {
       stdout: path === "/bin/sh" ? `${found.join("\n")}\n` : `JobId=7 ${shown}\n`,
     }));
     const engine = new SlurmEngine(createCluster(), async () => login);
-    t.equal(await engine.explainEnd("7"), reason, shown);
+    t.equal((await engine.explain("7")).reason, reason, shown);
     await engine.close();
   }
 });

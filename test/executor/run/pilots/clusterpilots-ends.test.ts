@@ -1,11 +1,13 @@
 import t from "tap";
 import { formatJobName } from "../../../../executor/run/pilots/pilot.js";
+import { SlurmError } from "../../../../fleet/slurm/slurmerror.js";
 import { MusterError } from "../../../../schemas/errors.js";
+import { createCluster } from "../../../fleet/slurm/clusters.js";
 import { createPilots } from "./createpilots.js";
 
 const UNREACHABLE = new MusterError("UNREACHABLE", "squeue: Unable to contact slurm controller");
 
-t.test("pilots that end before they could work pause submissions, and make the cluster unusable", async (t) => {
+t.test("pilots that could not work pause submissions, and make the cluster unusable", async (t) => {
   const { engine, pilots, take, pass } = createPilots(t);
   const pauses: number[] = [];
   for (let failure = 1; failure <= 3; failure++) {
@@ -19,7 +21,7 @@ t.test("pilots that end before they could work pause submissions, and make the c
         {},
         {
           message:
-            "hpc: pilot 101 ended before it could work: setup failed there: false; the next one comes in 30 s (failure 1 of 3)",
+            "hpc: pilot 101 could not work: setup failed there: false; the next one comes in 30 s (failure 1 of 3)",
         },
       ]);
     if (failure === 3) break;
@@ -29,7 +31,7 @@ t.test("pilots that end before they could work pause submissions, and make the c
   }
   t.strictSame(pauses, [30, 60]);
   t.match(take("unusable"), [
-    { error: { code: "SLURM", message: /3 pilots in a row ended before they could work: setup failed there: false/ } },
+    { error: { code: "SLURM", message: /3 pilots in a row could not work: setup failed there: false/ } },
   ]);
   t.notOk(pilots.canSubmit);
 });
@@ -46,6 +48,45 @@ t.test("a pilot that works ends a series of failures", async (t) => {
     await pass(600);
   }
   t.equal(take("unusable").length, 0);
+});
+
+t.test("pilots that could not work on one node are one failure, and the next ones go to other nodes", async (t) => {
+  const { engine, pilots, take, pass } = createPilots(t);
+  await pilots.submit(3);
+  for (const id of ["101", "102", "103"]) {
+    engine.jobs.delete(id);
+    engine.reasons.set(id, "there is no python3");
+    engine.hosts.set(id, "c1");
+  }
+  await pass(1);
+  t.match(take("notice").slice(1), [
+    {
+      message:
+        "hpc: pilot 101 could not work on c1: there is no python3; further ones go to other nodes (failure 1 of 3)",
+    },
+    { message: "hpc: pilot 102 could not work on c1: there is no python3" },
+    { message: "hpc: pilot 103 could not work on c1: there is no python3" },
+  ]);
+  t.ok(pilots.canSubmit, "at once");
+  await pilots.submit(1);
+  t.strictSame(engine.excluded, ["c1"]);
+});
+
+t.test("a cluster that has no other nodes gets requests without exclusions", async (t) => {
+  const { engine, pilots, take, pass, open } = createPilots(t);
+  await pilots.submit(1);
+  engine.jobs.delete("101");
+  engine.hosts.set("101", "c1");
+  await pass(1);
+  engine.submitError = new SlurmError("refused", createCluster(), "sbatch", "node configuration is not available");
+  await pilots.submit(1);
+  t.strictSame([take("unusable"), open(), pilots.canSubmit], [[], [], true]);
+  engine.submitError = undefined;
+  await pilots.submit(1);
+  t.strictSame(engine.excluded, []);
+  engine.submitError = new SlurmError("refused", createCluster(), "sbatch", "node configuration is not available");
+  await pilots.submit(1);
+  t.notOk(pilots.canSubmit, "a refusal counts then");
 });
 
 t.test("released pilots are no failures, do not join, and are cancelled until they end", async (t) => {

@@ -28,7 +28,7 @@ t.test("a pilot from its submission to its end", async (t) => {
   engine.jobs.delete("101");
   engine.reasons.set("101", "timeout");
   await pass(31);
-  t.match(take("over"), [{ pilot: { id: "101" }, reason: "timeout" }]);
+  t.match(take("over"), [{ pilot: { id: "101" }, end: { reason: "timeout" }, hasFailed: false }]);
   t.strictSame(states(), [["102", "pending"]]);
   t.match(open(), [{ id: "102" }]);
   t.strictSame(
@@ -198,7 +198,7 @@ t.test("the queue cannot be asked", async (t) => {
   t.match(take("notice"), [{ message: /its queue cannot be looked at \(squeue: .*\); what runs goes on/ }], "once");
   t.equal(states().length, 2);
   await pass(330);
-  t.match(take("over"), [{ pilot: { id: "101" }, reason: /time limit has passed/ }]);
+  t.match(take("over"), [{ pilot: { id: "101" }, end: { reason: /time limit has passed/ } }]);
   t.strictSame(states(), [["102", "pending"]], "what waits is not over");
   engine.listError = undefined;
   engine.jobs.delete("101");

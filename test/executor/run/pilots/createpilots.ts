@@ -25,7 +25,12 @@ export function createPilots(t: Test, runIds = ["r1"]) {
     engine,
     runIds,
     new PilotRecords(journal, "/i.yaml"),
-    (event) => events.push(event),
+    (event) => {
+      events.push(event);
+      // As PilotWatch does.
+      if (event.type === "over" && event.hasFailed)
+        pilots.recordFailure(event.pilot, event.end.reason ?? "Slurm does not say why", event.end.host);
+    },
   );
   return {
     clock,

@@ -1,5 +1,5 @@
 import type { Test } from "tap";
-import type { AllocationState, Engine, PilotRequest } from "../../../../fleet/engine.js";
+import type { AllocationEnd, AllocationState, Engine, PilotRequest } from "../../../../fleet/engine.js";
 import { MusterError } from "../../../../schemas/errors.js";
 
 /** A batch system in memory. `fail` makes its next answers errors. */
@@ -10,6 +10,10 @@ export class FakeEngine implements Engine {
   looks = 0;
   /** Of ended jobs: why, by id. */
   readonly reasons = new Map<string, string>();
+  /** Where jobs run or ran, by id. */
+  readonly hosts = new Map<string, string>();
+  /** The nodes that the last request left out. */
+  excluded: readonly string[] = [];
   submitError: MusterError | undefined;
   /** The job exists although the reply to its submission is lost. */
   losesReply = false;
@@ -17,7 +21,8 @@ export class FakeEngine implements Engine {
   cancelError: MusterError | undefined;
   private lastId = 100;
 
-  async submit({ jobName }: PilotRequest): Promise<string> {
+  async submit({ jobName, exclude = [] }: PilotRequest): Promise<string> {
+    this.excluded = exclude;
     if (this.submitError !== undefined) throw this.submitError;
     const id = `${++this.lastId}`;
     this.jobs.set(id, { jobName, state: "pending", reason: "Priority" });
@@ -37,8 +42,8 @@ export class FakeEngine implements Engine {
     for (const id of ids) this.jobs.delete(id);
   }
 
-  async explainEnd(id: string): Promise<string | undefined> {
-    return this.reasons.get(id);
+  async explain(id: string): Promise<AllocationEnd> {
+    return { reason: this.reasons.get(id), host: this.hosts.get(id) };
   }
 
   open(): never {

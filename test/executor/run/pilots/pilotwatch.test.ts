@@ -88,9 +88,44 @@ t.test("an interrupted run leaves its pilots", async (t) => {
   const { engine, journal, notices, watch } = createWatch(t);
   await watch.start([]);
   await waitUntil("both are submitted", () => engine.jobs.size === 2, 10);
+  engine.set("101", { state: "running", secondsLeft: 1800 });
+  await waitUntil("one runs", () => watch.waiting.some(({ state }) => state === "starting"), 10);
   await watch.finish({ state: "interrupted" }, ["r1"], journal);
   t.equal(engine.jobs.size, 2);
-  t.match(notices.at(-1), /hpc: pilots 101, 102 can be taken over/);
+  t.match(notices.slice(-2), [
+    /hpc: pilot 101 can be taken over by the same command within 5 min/,
+    /hpc: pilot 102 may stay in the queue, .*one that starts while no muster is there ends after 2 min/,
+  ]);
+});
+
+for (const state of ["stranded", "interrupted"] as const)
+  t.test(`pilots whose nodes are refused do not outlive a run that is ${state}`, async (t) => {
+    const { added, engine, journal, notices, watch } = createWatch(t);
+    await watch.start([]);
+    await waitUntil("both are submitted", () => engine.jobs.size === 2, 10);
+    for (const id of ["101", "102"]) engine.set(id, { state: "running", secondsLeft: 1800 });
+    await waitUntil("both have joined", () => added.length === 2, 10);
+    Object.assign(added[0]!.worker, { state: "refused", reason: "its host key is not known" });
+    await watch.finish({ state }, ["r1"], journal);
+    t.strictSame([...engine.jobs.keys()], ["102"], "also where the watch has not seen it yet");
+    t.match(notices.at(-1), /hpc: pilot 102 can be taken over/);
+  });
+
+t.test("a pilot whose node is refused is given back, and counts as one that could not work", async (t) => {
+  const { added, engine, notices, watch } = createWatch(t, { waitingChunks: 1, keys: "pilots: 1" });
+  await watch.start([]);
+  await waitUntil("it is submitted", () => engine.jobs.size === 1, 10);
+  engine.hosts.set("101", "c1");
+  engine.set("101", { state: "running", secondsLeft: 1800 });
+  await waitUntil("it has joined", () => added.length === 1, 10);
+  Object.assign(added[0]!.worker, { state: "refused", reason: "its host key is not known" });
+  await waitUntil("another one is submitted", () => engine.jobs.has("102"), 10);
+  t.strictSame(engine.excluded, ["c1"]);
+  t.match(notices, [
+    /pilot 101 submitted/,
+    "hpc: pilot 101 could not work on c1: its host key is not known; further ones go to other nodes (failure 1 of 3)",
+    /pilot 102 submitted/,
+  ]);
 });
 
 t.test("a refusal does not end a run while earlier pilots wait", async (t) => {
