@@ -25,6 +25,7 @@ python_envs: {prng: {requirements: requirements.txt, find_links: wheels}}
   "data/holdout_history.json": "[]",
   ".project-root": "",
   "sieve.py": "",
+  "square.py": "",
   "worker.py": "",
   "objective.py": "",
   "prepare.py": "",
