@@ -173,7 +173,7 @@ export type Node = {
    */
   pilots?: number;
   /**
-   * Of a Slurm cluster: further words for `sbatch`, e.g. `[--qos=long, --constraint=a100]`.
+   * Of a Slurm cluster: further words for `sbatch`, e.g. `[--qos=long, --constraint=a100]`. Words that muster sets itself, and those that make several jobs or tasks of a pilot (`--array`), are refused.
    */
   sbatch?: string[];
   /**
