@@ -91,7 +91,11 @@ t.test("a pilot whose compute node is not known is given back at once", { skip }
   const inventory = writeClusterInventory(cluster, { cpus: 2, pilots: 1 });
   const job = new KnownJob(shop, "unknown", { chunks: 2 });
   const run = job.start(["-i", inventory], env);
-  await waitUntil("it is released", () => /hpc\/\d+: ended: it was released/.test(run.stderr()), 60);
+  await waitUntil(
+    "it is given back",
+    () => /hpc: pilot \d+ could not work on compute\d: reach its compute node/.test(run.stderr()),
+    60,
+  );
   t.match(
     run.stderr(),
     /refused: reach its compute node: by a step of Slurm: .*; over SSH to compute\d: .* the host key/,
