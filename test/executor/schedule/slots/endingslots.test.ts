@@ -41,6 +41,14 @@ t.test("a task that does not end before the deadline is skipped for a shorter on
   t.same(ids(join(scheduler, "b", 0, 1000)), ["t0"]);
 });
 
+t.test("a slot that there is no chunk for stays in use", async (t) => {
+  const scheduler = awaiting(expects(5));
+  t.same(ids(join(scheduler, "a", 0, 1000, 3)), ["t0"]);
+  t.equal(scheduler.view.hasWaitingWork, false);
+  const [, ...idle] = [...scheduler.view.slots()];
+  for (const slot of idle) t.equal(slot.endsTooSoon, false, `slot ${slot.slot}`);
+});
+
 t.test("tasks of lower priority come before those of a higher one that do not fit", async (t) => {
   const tasks = [
     { expectedSeconds: 100, priority: 1 },
