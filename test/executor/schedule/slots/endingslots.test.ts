@@ -138,6 +138,36 @@ t.test("a task that has had the whole time of a node uses up a try each time, an
   );
 });
 
+const declared = { type: "lifetimeDeclared", seconds: 600, advice: "raise `time` of hpc" } as const;
+
+t.test("where no node can last longer, a task that has had the whole time of one is given up at once", async (t) => {
+  const scheduler = awaiting(expects(undefined));
+  scheduler.handle(declared, 0);
+  join(scheduler, "hpc/1", 0, 600);
+  t.match(kinds(cutOff(scheduler, startedAttemptOf(scheduler), 10, 300)), [], "it was preempted");
+  join(scheduler, "hpc/2", 300, 900);
+  const out = cutOff(scheduler, startedAttemptOf(scheduler), 310, 900);
+  const reason = "it ran for 9 min 50 s without ending before its node did (on hpc/2); raise `time` of hpc";
+  t.match(
+    out.filter((one) => one.do !== "wake"),
+    [{ do: "report-loss" }, { do: "give-up", failure: { reason } }, { do: "end" }],
+  );
+});
+
+t.test("it is tried again where it had less, where a node ended early, and where one may stay", async (t) => {
+  const left = (lifetime: number, now: number, stays = false) => {
+    const scheduler = awaiting(expects(undefined));
+    scheduler.handle(declared, 0);
+    if (stays) join(scheduler, "rig", 0, undefined, 0);
+    join(scheduler, "hpc/1", 0, lifetime);
+    return kinds(cutOff(scheduler, startedAttemptOf(scheduler), 1, now));
+  };
+  t.same(left(600, 600), ["report-loss", "give-up", "end"]);
+  t.same(left(600, 580), ["report-loss"], "scancel shortly before its end");
+  t.same(left(300, 300), ["report-loss"], "joined late");
+  t.same(left(600, 600, true), ["report-loss"]);
+});
+
 t.test("a task with a state goes on from node to node, however often it is cut off", async (t) => {
   const spec = { ...runs("a").spec, state: { path: "state" } } as unknown as Chunk["spec"];
   const scheduler = awaiting(taskJob([{ expectedSeconds: 5000, spec }]));
