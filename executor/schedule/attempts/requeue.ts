@@ -117,7 +117,7 @@ export class Requeuer {
     if (slot.home.deadline === undefined || phase !== "running") return [];
     const seconds = until - since;
     inFlight.longestRunSeconds = Math.max(seconds, inFlight.longestRunSeconds ?? 0);
-    const usesTry = this.deadlines.recordCutOff(attempt.chunk, slot, seconds);
+    const usesTry = this.deadlines.recordCutOff(attempt.chunk, slot, seconds, until);
     const isHopeless = this.deadlines.isHopeless(attempt.chunk, slot, seconds, until);
     if (!usesTry && !isHopeless) return [];
     const reason = `its node ended after it had run for ${formatDuration(seconds)}, and no other one lasts longer`;

@@ -22,6 +22,11 @@ const WHOLE_SHARE = 0.9;
 const WHOLE_SHARE_WITH_STATE = 0.5;
 /** A chunk that ran for this share of it will not end on any other such node. */
 const TRY_SHARE = 0.8;
+/** A node may end so much before its deadline: Slurm looks at time limits every 30 s, and then ends what would end before the next time. */
+const EARLY_END_SECONDS = 30;
+/** With a short limit that can be most of the time. An attempt must have run for this share of it to use up a try all the same. */
+const MIN_TRY_SHARE = 0.4;
+
 /** What is known of all nodes that a run may ever have. `seconds`: how long one can work; `advice`: what to do for a chunk that needs longer. */
 interface DeclaredLifetime {
   readonly seconds: number;
@@ -118,13 +123,23 @@ export class Deadlines {
   }
 
   /**
-   * Learns from an attempt that ran `seconds` on a node with a deadline and did not end. Returns whether the chunk has had all the time
+   * Learns from an attempt that ran `seconds`, until `until`, on a node with a deadline and did not end. Returns whether the chunk has had all the time
    * that nodes offer, which uses up a try.
    */
-  recordCutOff(chunk: Chunk, { rateEstimate }: SlotState, seconds: number): boolean {
+  recordCutOff(chunk: Chunk, slot: SlotState, seconds: number, until: number): boolean {
+    const { rateEstimate } = slot;
     if (this.job.kind === "range" && rateEstimate.evidence === 0 && seconds > 0)
       this.rateLimit = Math.min(this.rateLimit, this.costs.estimate(chunk)! / seconds);
-    return this.needsWhole(chunk) && seconds >= TRY_SHARE * this.lifetime;
+    return (
+      this.needsWhole(chunk) && (seconds >= TRY_SHARE * this.lifetime || this.wasWarnedEarly(slot, seconds, until))
+    );
+  }
+
+  /** Whether an attempt would have had the whole time of its node, which was told of its end somewhat before its deadline. */
+  private wasWarnedEarly({ home: { deadline } }: SlotState, seconds: number, until: number): boolean {
+    const missing = (deadline ?? Number.POSITIVE_INFINITY) - until;
+    const isLong = seconds >= MIN_TRY_SHARE * this.lifetime;
+    return isLong && missing <= EARLY_END_SECONDS && seconds + missing >= WHOLE_SHARE * this.lifetime;
   }
 
   /**

@@ -163,9 +163,9 @@ t.test("it is tried again where it had less, where a node ended early, and where
     return kinds(cutOff(scheduler, startedAttemptOf(scheduler), 1, now));
   };
   t.same(left(600, 600), ["report-loss", "give-up", "end"]);
-  t.same(left(600, 580), ["report-loss"], "scancel shortly before its end");
-  t.same(left(300, 300), ["report-loss"], "joined late");
-  t.same(left(600, 600, true), ["report-loss"]);
+  const early = [left(600, 580), left(40, 25), left(40, 10)];
+  t.same(early, [["report-loss"], ["report-loss"], []], "ended early: a little, by Slurm's warning, and by far");
+  t.same([left(300, 300), left(600, 600, true)], [["report-loss"], ["report-loss"]], "joined late, and a rig");
 });
 
 t.test("a task with a state goes on from node to node, however often it is cut off", async (t) => {
