@@ -189,9 +189,12 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await asker?.stop(end.state === "complete" || end.state === "partial");
     await healing.stop();
     const { committedUnits } = directory.replay;
-    // How long a queue takes depends on when its tasks arrive.
+    // How long a queue takes depends on when its tasks arrive, and no plan knows when pilots start.
+    const hadPilots = coordinator.workers.some(({ node }) => node.allocation !== undefined);
     const plan = () =>
-      job.queue === undefined ? planJob(job, able, options.isSelected, learnedRates, committedUnits) : undefined;
+      job.queue === undefined && !hadPilots
+        ? planJob(job, able, options.isSelected, learnedRates, committedUnits)
+        : undefined;
     const summary = await finishRun({ job, directory, coordinator, pilots, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {
