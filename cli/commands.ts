@@ -27,7 +27,10 @@ function addRun(muster: Command, setResult: SetResult): void {
     .option("--adopt", "stop what another copy of the run directory runs on the nodes, and continue here")
     .option("--provision", "provision nodes that have drifted from the job's playbooks")
     .option("--plan", "show what would run where, and run nothing")
-    .option("--detach", "run in the background, and return once the first node is attached (see muster attach)")
+    .option(
+      "--detach",
+      "run in the background, and return once a node is attached, or a pilot submitted (see muster attach)",
+    )
     .option("--resume-all <dir>", "resume the detached runs in this folder that were interrupted; for @reboot")
     .addOption(new Option("--background <how>").choices(["new", "resumed"]).hideHelp())
     .option("--set <key=value>", "change a parameter of the job (params.key), or another key", appendValue)

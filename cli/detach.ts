@@ -10,8 +10,8 @@ import type { RunCommandOptions } from "./options.js";
 import { buildRunArguments } from "./runarguments.js";
 
 /**
- * `muster run --detach FILE`: starts the run in the background, and says how to follow it once its first node is attached. Returns 0, or
- * the exit status of a run that has ended before that.
+ * `muster run --detach FILE`: starts the run in the background, and says how to follow it once its first node is attached, or
+ * on a cluster its first pilot submitted. Returns 0, or the exit status of a run that has ended before that.
  */
 export async function detach(file: string, options: RunCommandOptions, writers: Writers): Promise<number> {
   if (options.plan) throw new UsageError("--plan and --detach cannot be combined", "--plan runs nothing.");

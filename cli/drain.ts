@@ -1,5 +1,6 @@
 import { changeDrains, type Drain, type Drains, drainsFilePath, readDrains } from "../fleet/drains.js";
 import { findInventory, type Inventory, selectNodes } from "../fleet/inventory.js";
+import { describePlace } from "../fleet/slurm/slurmerror.js";
 import { formatDrainedNodes } from "../report/draintext.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
@@ -28,6 +29,7 @@ export async function drain(patterns: string[], options: DrainOptions, writers: 
     rejectDrainOptions(options);
     return showDrains(inventory, readDrains(file, nowMs), options, writers);
   }
+  rejectClusters(patterns, inventory);
   const names = selectNodes(inventory, patterns.join(",")).map(({ name }) => name);
   const asked = readDrain(options, nowMs);
   const drains = await changeDrains(inventory.file!, nowMs, (before) => {
@@ -59,6 +61,7 @@ export async function undrain(patterns: string[], options: CommonOptions, writer
 /** Returns the nodes that a pattern means. A drained node may have left the inventory. */
 function findDrainedNames(pattern: string, inventory: Inventory, drained: Drains): string[] {
   if (drained.has(pattern)) return [pattern];
+  rejectClusters([pattern], inventory);
   try {
     return selectNodes(inventory, pattern).map(({ name }) => name);
   } catch (error) {
@@ -66,6 +69,24 @@ function findDrainedNames(pattern: string, inventory: Inventory, drained: Drains
     throw new UsageError(
       error.message,
       suggest(pattern, [...inventory.nodes.map(({ name }) => name), ...drained.keys()]),
+    );
+  }
+}
+
+/** Throws UsageError where a pattern names a cluster or a pilot: it says what to do instead. */
+function rejectClusters(patterns: readonly string[], { clusters }: Inventory): void {
+  for (const word of patterns.flatMap((pattern) => pattern.split(",")).map((one) => one.trim())) {
+    const cluster = clusters.find(({ name }) => word === name || word.startsWith(`${name}/`));
+    if (cluster === undefined) continue;
+    const { name, positions } = cluster;
+    if (word === name)
+      throw new UsageError(
+        `${name} is a Slurm cluster; only machines are drained`,
+        `To leave it out of a run, end the run with muster cancel, and resume it with --limit '!${name}'.`,
+      );
+    throw new UsageError(
+      `${word} is a pilot of the Slurm cluster ${name}; only machines are drained`,
+      `\`scancel ${word.slice(name.length + 1)}\` ends it, and its chunks go to other pilots. To avoid a compute node, add \`--exclude=NODE\` to \`sbatch\` of ${name}${describePlace(positions.sbatch)}.`,
     );
   }
 }

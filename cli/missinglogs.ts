@@ -18,11 +18,16 @@ export interface MissingLogs {
 }
 
 /**
- * Says why there are no logs of a chunk. Returns 0 where its program printed nothing; throws NOT_READ (3) where they are lost, and UsageError
+ * Says why there are no logs of a chunk. Returns 0 where its program printed nothing, or runs and has not handed over what it printed; throws NOT_READ (3) where they are lost, and UsageError
  * (64) where the chunk or the attempt is not known.
  */
 export function explainMissingLogs(missing: MissingLogs, writers: Writers): number {
   const { run, path, chunk, attempt } = missing;
+  const running = attempt === undefined ? findRunning(missing) : undefined;
+  if (running !== undefined) {
+    writers.err(running);
+    return 0;
+  }
   const record = isRunDirectory(path) ? readChunkRecord(path, chunk) : undefined;
   const known = listLoggedChunks(path);
   const isKnown = known.includes(chunk) || (record !== undefined && (record.isDone || record.lastAttempt > 0));
@@ -38,6 +43,15 @@ export function explainMissingLogs(missing: MissingLogs, writers: Writers): numb
   const what = attempt === undefined ? "printed nothing" : "printed nothing, or what it printed is not kept";
   writers.err(`${run}: ${which} ${what}${others}`);
   return 0;
+}
+
+/** Says where a chunk runs, and how to see what it prints; undefined where it does not run. */
+function findRunning({ run, path, chunk }: MissingLogs): string | undefined {
+  const live = isRunDirectory(path) ? readRunStatus(path, Date.now()).live : undefined;
+  const slot = live?.slots.find(({ running }) => running?.chunk === chunk);
+  if (slot === undefined) return undefined;
+  const where = `runs on ${slot.node} slot ${slot.slot}, and its output is collected when it ends`;
+  return `${run}: chunk ${chunk} ${where}\n  muster logs ${quote(run)} ${quote(chunk)} -f shows what it prints now`;
 }
 
 /** Returns the number of the attempt of a chunk whose output lies in logs/. */

@@ -85,9 +85,7 @@ function addVerify(muster: Command, setResult: SetResult): void {
 }
 
 function addDoctor(muster: Command, setResult: SetResult): void {
-  addCommonOptions(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"), [
-    "verbose",
-  ])
+  addCommonOptions(muster.command("doctor").argument("[nodes...]", "NAME, TAG or GLOB (default: all nodes)"))
     .summary("find out why this machine or a node cannot run jobs, and how to repair it")
     .description(
       "Checks this machine, every node and every cluster for problems that keep jobs from running: programs, host keys, Python, work folder, clock, login settings, GPUs; of clusters, what Slurm would refuse. Nothing is changed.",

@@ -7,6 +7,7 @@ import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { planJob } from "../executor/schedule/plan/planjob.js";
+import { findNodeRefusal } from "../executor/schedule/slots/nodeslots.js";
 import { matchesAnyPattern } from "../fleet/inventory.js";
 import { formatLockWait } from "../launch/admissioncheck.js";
 import { launchJob } from "../launch/launchjob.js";
@@ -19,6 +20,7 @@ import { describeProject, formatProject } from "../report/projecttext.js";
 import { buildRunMetrics } from "../report/prometheus.js";
 import { formatSummary } from "../report/summarytext.js";
 import type { Writers } from "../report/writers.js";
+import { EXIT_STATUS } from "../schemas/errorcodes.js";
 import { formatJson } from "../schemas/escape.js";
 import { describeInventory } from "./describeinventory.js";
 import { JsonLines } from "./jsonlines.js";
@@ -59,7 +61,13 @@ export async function performJob(
       const healing = heal === undefined ? [] : [formatHealSettings(heal, nodes)];
       writers.out([...(options.verbose ? [formatProject(job)] : []), ...healing, formatPlan(plan, planned)].join("\n"));
     }
-    return 0;
+    const mayRun =
+      plan.units === "0" ||
+      nodes.some((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined) ||
+      planned.some(({ refused }) => refused === undefined);
+    if (mayRun) return 0;
+    if (!options.json) writers.err("no node of the inventory may run this job");
+    return EXIT_STATUS.NO_NODE;
   }
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   // What chunks print must not be drawn over.

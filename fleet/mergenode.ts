@@ -24,11 +24,10 @@ import {
   pickFrom,
 } from "./mergeprofile.js";
 import { mergeNodeState } from "./mergestate.js";
-import type { Node } from "./node.js";
+import { NO_PROFILE, type Node } from "./node.js";
 import { NO_STATE } from "./nodestate.js";
 import { findSettingsProblems } from "./settingsproblems.js";
 
-const NO_PROFILE = "none";
 const DEFAULT_WORKDIR = "~/.muster";
 const DEFAULT_SILENCE_SECONDS = 40;
 const DEFAULT_GRACE_SECONDS = 60;

@@ -2,6 +2,9 @@ import type { Drain } from "./drains.js";
 import type { GpuSettings } from "./gpus/gpusettings.js";
 import type { NodeState } from "./nodestate.js";
 
+/** The name of the profile of a node that has none. */
+export const NO_PROFILE = "none";
+
 /** A kind of GPU, as `profiles` of the inventory describes it. */
 export interface Profile {
   name: string;

@@ -42,7 +42,7 @@ export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | und
         "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
     if (!known.some((node) => matchesPattern(node, pattern))) {
-      const pilotOf = clusters.find(({ name }) => pattern.startsWith(`${name}/`));
+      const pilotOf = findClusterOfPilot(pattern, { nodes, clusters });
       if (pilotOf !== undefined)
         throw new UsageError(
           `no node is called "${pattern}"; pilots of ${pilotOf.name} are nodes only of the run that submits them`,
@@ -78,13 +78,28 @@ function parseLimit(limit: string): { included: string[]; excluded: string[] } {
 
 /** Selects machines as `selectFleet` does. Throws UsageError, too, where there are clusters only: they have no nodes of their own. */
 export function selectNodes(inventory: Fleet, limit: string | undefined): Node[] {
+  const words = limit === undefined ? [] : parseLimit(limit).included;
+  for (const word of words) {
+    const pilotOf = findClusterOfPilot(word, inventory);
+    if (pilotOf !== undefined) throw machinesOnlyError(`${word} is a pilot of the Slurm cluster ${pilotOf.name}`);
+  }
   const { nodes, clusters } = selectFleet(inventory, limit);
   const [cluster] = clusters;
   if (nodes.length > 0 || cluster === undefined) return nodes;
-  throw new UsageError(
-    `${cluster.name} is a Slurm cluster, and this command is for machines`,
+  throw machinesOnlyError(`${cluster.name} is a Slurm cluster`);
+}
+
+function machinesOnlyError(what: string): UsageError {
+  return new UsageError(
+    `${what}, and this command is for machines`,
     "clusters are for muster run, nodes and doctor; name machines here",
   );
+}
+
+/** Returns the cluster whose pilot has such a name; undefined where a node is called so, or no cluster has such pilots. */
+function findClusterOfPilot(word: string, { nodes, clusters = [] }: Fleet): Cluster | undefined {
+  if (nodes.some((node) => matchesPattern(node, word))) return undefined;
+  return clusters.find(({ name }) => word.startsWith(`${name}/`));
 }
 
 /** Lists the names and tags of the nodes, without duplicates. */

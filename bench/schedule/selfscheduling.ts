@@ -75,6 +75,7 @@ export class SelfScheduling implements Decider {
       case "unitsAdded":
       case "unitCancelled":
       case "queueClosed":
+      case "lifetimeDeclared":
       case "tick":
         break;
       default:

@@ -157,7 +157,7 @@ function collectLoad({ schedule, progress, values }: LiveSources) {
 
 function describeSlot(state: SlotState, load: SlotLoad | undefined, sources: LiveSources): LiveSlot {
   const { node, slot, gpu } = state;
-  const reason = findReason(state);
+  const reason = findReason(state, sources.schedule.hasWaitingWork);
   const rate = sources.schedule.measuredRate(state);
   return {
     node,
@@ -170,13 +170,16 @@ function describeSlot(state: SlotState, load: SlotLoad | undefined, sources: Liv
   };
 }
 
-/** Returns why a slot gets no work; undefined = it may get some. */
-function findReason({ broken, health, holder, isMemoryShort, home, endsTooSoon }: SlotState): string | undefined {
+/** Returns why a slot gets no work; undefined = it may get some, or there is none. */
+function findReason(
+  { broken, health, holder, isMemoryShort, home, endsTooSoon }: SlotState,
+  hasWaitingWork: boolean,
+): string | undefined {
   if (!isConnected(home)) return "its node is not connected";
   if (holder !== undefined) return `waits for ${holder}`;
   if (isMemoryShort) return "waits for memory";
   const drained = health.drained && `its node is ${health.drained}`;
-  const ending = endsTooSoon ? ENDS_TOO_SOON : undefined;
+  const ending = endsTooSoon && hasWaitingWork ? ENDS_TOO_SOON : undefined;
   return broken ?? drained ?? health.sick?.reason ?? health.quarantine?.reason ?? ending;
 }
 

@@ -105,7 +105,10 @@ function explainUnusable({ reason }: LiveSlot): string | undefined {
   return reason.startsWith("waits for") ? `it ${reason}` : `it is out of use: ${reason}`;
 }
 
-/** Nothing starts that would not end before its node does. A chunk that runs there already was started in time. */
+/**
+ * Nothing starts that would not end before its node does. A chunk that runs there already was started in time; a slot is also called
+ * ending while nobody knows how long its chunk will take, which says nothing about its node.
+ */
 function explainDeadline(
   { reason, rate, running }: LiveSlot,
   { until }: LiveNode,
@@ -118,7 +121,7 @@ function explainDeadline(
   const end = `its node ends in ${formatDuration(seconds)}, before`;
   if (expected !== undefined && expected > seconds)
     return `${end} the chunk would (expected ${formatDuration(expected)})`;
-  return reason === ENDS_TOO_SOON ? `${end} another chunk would` : undefined;
+  return reason === ENDS_TOO_SOON && running === undefined ? `${end} another chunk would` : undefined;
 }
 
 /** A chunk that has failed goes elsewhere while another slot can have it. */

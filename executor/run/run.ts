@@ -14,6 +14,7 @@ import { createLiveSource } from "./buildliverun.js";
 import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebudget.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
+import { declareLifetime } from "./declarelifetime.js";
 import { DrainWatch } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
 import { HealWatch } from "./healwatch.js";
@@ -162,6 +163,8 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       observer.notice(`${error.message}. ${error.next ?? ""}`);
       leftOut.push({ node, reason: error.reason });
     });
+    const [cluster, ...others] = clusters;
+    if (able.length === 0 && cluster !== undefined) coordinator.event(declareLifetime(job, [cluster, ...others]));
     live = new LiveFile(directory.path, createLiveSource(coordinator, pilots));
     observer.runStarted(live, directory.path, leftOut);
     if (directory.queue !== undefined) {
@@ -186,9 +189,12 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
     await asker?.stop(end.state === "complete" || end.state === "partial");
     await healing.stop();
     const { committedUnits } = directory.replay;
-    // How long a queue takes depends on when its tasks arrive.
+    // How long a queue takes depends on when its tasks arrive, and no plan knows when pilots start.
+    const hadPilots = coordinator.workers.some(({ node }) => node.allocation !== undefined);
     const plan = () =>
-      job.queue === undefined ? planJob(job, able, options.isSelected, learnedRates, committedUnits) : undefined;
+      job.queue === undefined && !hadPilots
+        ? planJob(job, able, options.isSelected, learnedRates, committedUnits)
+        : undefined;
     const summary = await finishRun({ job, directory, coordinator, pilots, leftOut, cleaning, plan }, end);
     return { summary, wasComplete: false };
   } catch (error) {

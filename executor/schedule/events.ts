@@ -162,6 +162,11 @@ export type Event = Readonly<
   | { type: "allJoined" }
   /** Whether nodes that are not known yet may join (such as allocations that wait): while they may, a chunk that fits no slot waits for them. */
   | { type: "moreNodesExpected"; expected: boolean }
+  /**
+   * No node of the run has a deadline later than so many seconds after it has begun, and none is without one. `advice`: what to do for a chunk
+   * that needs longer.
+   */
+  | { type: "lifetimeDeclared"; seconds: number; advice: string }
   | { type: "tick" }
 >;
 

@@ -28,8 +28,11 @@ export interface MembershipTargets {
 export class NodeMembership {
   constructor(private readonly targets: MembershipTargets) {}
 
-  handle(event: Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" }>, now: number): Instruction[] {
-    const { pool, chunkSizer, attempts, halting, requeuer } = this.targets;
+  handle(
+    event: Extract<Event, { type: "nodeJoined" | "nodeDisconnected" | "nodeLost" | "lifetimeDeclared" }>,
+    now: number,
+  ): Instruction[] {
+    const { pool, chunkSizer, attempts, deadlines, halting, requeuer } = this.targets;
     switch (event.type) {
       case "nodeJoined":
         return this.join(event, now);
@@ -42,6 +45,9 @@ export class NodeMembership {
         halting.recordLost(event.node, now);
         pool.disconnectNode(event.node, now);
         return attempts.listOnNode(event.node).flatMap(({ attempt }) => requeuer.requeueLeaving(attempt.id, now));
+      case "lifetimeDeclared":
+        deadlines.declared = event;
+        return [];
       default:
         return event satisfies never;
     }

@@ -83,7 +83,6 @@ export class Placement {
   private findNext(now: number): PlacedChunk | undefined {
     const reserved = this.placeExclusive(now) ?? this.placeHeld(now);
     if (reserved !== undefined) return reserved;
-    // Where no new chunk is left, placeNew would take slots out of use that a waiting one fits.
     if (this.pool.isTrial && this.source.left > 0n) return this.placeNew(now) ?? this.placePending(now);
     return this.placePending(now) ?? this.placeNew(now) ?? this.backfill.find(now);
   }
@@ -173,6 +172,8 @@ export class Placement {
    * retry queue.
    */
   private placeNew(now: number): PlacedChunk | undefined {
+    // A slot that there is no chunk for is not taken out of use: its deadline does not matter.
+    if (this.source.left === 0n) return undefined;
     const fewest = this.job.gpuCounts?.fewest ?? 1;
     const admits = this.deadlines.isUsed ? (slot: SlotState) => this.endingSlots.admits(slot, now) : any;
     for (;;) {

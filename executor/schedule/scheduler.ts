@@ -99,10 +99,9 @@ export class Scheduler {
     this.retryQueue = new RetryQueue(job.retry.attempts);
     for (const recheck of rechecks) this.retryQueue.add(recheck);
     this.halting = new HaltPolicy(job, this.pool, this.attempts, this.retryQueue, committedChunks);
-    const { pool, attempts, retryQueue, rates, source, costs, chunkSizer } = this;
-    const deadlines = new Deadlines(job, pool, costs, rates);
-    const endingSlots = new EndingSlots(pool, deadlines);
-    this.endingSlots = endingSlots;
+    const deadlines = new Deadlines(job, this.pool, this.costs, this.rates);
+    this.endingSlots = new EndingSlots(this.pool, deadlines);
+    const { pool, attempts, retryQueue, rates, source, costs, chunkSizer, endingSlots } = this;
     this.placement = new Placement(job, { pool, source, retryQueue, attempts, costs, rates, deadlines, endingSlots });
     this.quarantine = new QuarantineTracker(pool, job.retry.attempts);
     this.recomputations = new Recomputations(attempts);
@@ -177,6 +176,7 @@ export class Scheduler {
       case "nodeJoined":
       case "nodeDisconnected":
       case "nodeLost":
+      case "lifetimeDeclared":
         return this.membership.handle(event, now);
       case "nodeDrained":
         return this.nodeDrains.handle(event);

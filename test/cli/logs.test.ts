@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { waitUntil } from "../lab/waituntil.js";
 import { runMuster, TestFolder } from "./startmuster.js";
 
 t.setTimeout(600_000);
@@ -73,6 +74,18 @@ t.test("that no chunk has printed anything is said only where that is known", as
   t.match((await muster("logs", "mute", "other")).err, /mute: no chunk has printed anything/);
   t.equal((await muster("logs", "mute", "one")).code, 0, "it has printed nothing, and has ended");
   t.notOk(existsSync(join(logsOf("mute"), "attempts")));
+});
+
+t.test("of a chunk that runs it is said where, and how to follow it", async (t) => {
+  const go = join(shop.folder, "go");
+  const running = runScript("runs", `until [ -e '${go}' ]; do sleep 0.1; done; echo fine`);
+  const logs = () => muster("logs", "runs", "one");
+  const said = /^runs: chunk one runs on \S+ slot 0, and its output is .*\n {2}muster logs runs one -f shows/;
+  await waitUntil("it runs", async () => said.test((await logs()).err));
+  t.match(await logs(), { code: 0, out: "", err: said });
+  writeFileSync(go, "");
+  t.equal((await running).code, 0);
+  t.equal((await logs()).out, "fine\n");
 });
 
 /** Checks the line of a failed attempt. */

@@ -1,6 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Files } from "../../../fleet/connection.js";
+import { encodeNamePart } from "../../job/chunkids.js";
 
 /** An agent keeps less; a larger file is not its log. */
 const MAX_LOG_BYTES = 2 << 20;
@@ -17,10 +18,10 @@ export interface BuildLog {
 
 /**
  * Saves what a build printed on a node as build-NODE.log in the folder of logs, where the names of a chunk's logs end in .out and .err.
- * Returns its path; undefined where it cannot be saved. `tail`: its end, in case that the file cannot be read.
+ * The slash in the name of a pilot is encoded. Returns its path; undefined where it cannot be saved. `tail`: its end, in case that the file cannot be read.
  */
 export async function saveBuildLog({ files, root, logs, node }: BuildLog, tail: string): Promise<string | undefined> {
-  const path = join(logs, `build-${node}.log`);
+  const path = join(logs, `build-${encodeNamePart(node)}.log`);
   const partial = `${path}.part`;
   try {
     rmSync(partial, { force: true });

@@ -110,17 +110,20 @@ export class Requeuer {
 
   /**
    * Learns how long an attempt ran on a node that ends, if it was ended there. A chunk that had all the time that nodes offer uses up a
-   * try, because it cannot end on another one either.
+   * try, because it cannot end on another one either; it is given up where that is certain.
    */
   private recordCutOff(inFlight: InFlightAttempt, until: number): Instruction[] {
     const { attempt, phase, since, slot, history } = inFlight;
     if (slot.home.deadline === undefined || phase !== "running") return [];
     const seconds = until - since;
     inFlight.longestRunSeconds = Math.max(seconds, inFlight.longestRunSeconds ?? 0);
-    if (!this.deadlines.recordCutOff(attempt.chunk, slot, seconds)) return [];
+    const usesTry = this.deadlines.recordCutOff(attempt.chunk, slot, seconds, until);
+    const isHopeless = this.deadlines.isHopeless(attempt.chunk, slot, seconds, until);
+    if (!usesTry && !isHopeless) return [];
     const reason = `its node ended after it had run for ${formatDuration(seconds)}, and no other one lasts longer`;
     const failure = attemptFailure(attempt, reason, seconds);
-    history.push({ node: attempt.node, slot: slot.key, forgiven: false, wasCutOff: true });
+    const record: FailureRecord = { node: attempt.node, slot: slot.key, forgiven: false, wasCutOff: true };
+    history.push(isHopeless ? { ...record, wasHopeless: true } : record);
     return [{ do: "report-loss", failure }];
   }
 
@@ -136,7 +139,7 @@ export class Requeuer {
     if (elsewhere !== undefined) return [...out, ...elsewhere];
     const { attempt, history, longestRunSeconds } = inFlight;
     if (isGivenUpAfterDeath(history, this.job.retry.attempts)) return [...out, giveUp(inFlight)];
-    if (this.isCutOffTooOften(history)) return [...out, giveUpCutOff(inFlight)];
+    if (this.isCutOffTooOften(history)) return [...out, this.giveUpCutOff(inFlight)];
     this.retryQueue.add({ chunk: attempt.chunk, history, dueAt: now, leftAttempt: id, longestRunSeconds });
     return out;
   }
@@ -146,7 +149,7 @@ export class Requeuer {
     const elsewhere = this.recomputations.leave(inFlight);
     if (elsewhere !== undefined) return elsewhere;
     const { attempt, slots, history, longestRunSeconds } = inFlight;
-    if (this.isCutOffTooOften(history)) return [giveUpCutOff(inFlight)];
+    if (this.isCutOffTooOften(history)) return [this.giveUpCutOff(inFlight)];
     this.retryQueue.add({
       chunk: attempt.chunk,
       history,
@@ -158,15 +161,17 @@ export class Requeuer {
   }
 
   private isCutOffTooOften(history: AttemptHistory): boolean {
-    return history.at(-1)?.wasCutOff === true && this.quarantine.isExhausted(history);
+    const last = history.at(-1);
+    return last?.wasCutOff === true && (last.wasHopeless === true || this.quarantine.isExhausted(history));
   }
-}
 
-function giveUpCutOff({ attempt, history, longestRunSeconds = 0 }: InFlightAttempt): Instruction {
-  const nodes = history.filter(({ wasCutOff }) => wasCutOff === true).map(({ node }) => node);
-  const reason = `it ran for ${formatDuration(longestRunSeconds)} without ending before its node did (on ${nodes.join(", ")})`;
-  const failure = attemptFailure(attempt, reason, longestRunSeconds);
-  return { do: attempt.chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
+  private giveUpCutOff({ attempt, history, longestRunSeconds = 0 }: InFlightAttempt): Instruction {
+    const nodes = history.filter(({ wasCutOff }) => wasCutOff === true).map(({ node }) => node);
+    const ran = `it ran for ${formatDuration(longestRunSeconds)} without ending before its node did (on ${nodes.join(", ")})`;
+    const { advice } = this.deadlines.declared ?? {};
+    const failure = attemptFailure(attempt, advice === undefined ? ran : `${ran}; ${advice}`, longestRunSeconds);
+    return { do: attempt.chunk.firstResult === undefined ? "give-up" : "skip-recheck", failure };
+  }
 }
 
 function giveUp({ attempt, history }: InFlightAttempt): Instruction {

@@ -21,7 +21,7 @@ export class ScheduleView {
     private readonly pool: Pool,
     private readonly attempts: InFlightAttempts,
     private readonly source: ChunkSource,
-    retryQueue: RetryQueue,
+    private readonly retryQueue: RetryQueue,
     private readonly chunkSizer: ChunkSizer,
     private readonly rates: Rates,
     private readonly costs: CostModel,
@@ -36,6 +36,11 @@ export class ScheduleView {
 
   get usableSlots(): number {
     return this.pool.usableSlots;
+  }
+
+  /** Whether any chunk waits for a slot, also one that is to be tried again later. */
+  get hasWaitingWork(): boolean {
+    return this.source.left > 0n || this.retryQueue.size > 0;
   }
 
   /**

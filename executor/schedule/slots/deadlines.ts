@@ -22,6 +22,17 @@ const WHOLE_SHARE = 0.9;
 const WHOLE_SHARE_WITH_STATE = 0.5;
 /** A chunk that ran for this share of it will not end on any other such node. */
 const TRY_SHARE = 0.8;
+/** A node may end so much before its deadline: Slurm looks at time limits every 30 s, and then ends what would end before the next time. */
+const EARLY_END_SECONDS = 30;
+/** With a short limit that can be most of the time. An attempt must have run for this share of it to use up a try all the same. */
+const MIN_TRY_SHARE = 0.4;
+
+/** What is known of all nodes that a run may ever have. `seconds`: how long one can work; `advice`: what to do for a chunk that needs longer. */
+interface DeclaredLifetime {
+  readonly seconds: number;
+  readonly advice: string;
+}
+
 /** How many of the nodes that joined last say how long nodes last. */
 const COUNTED_NODES = 16;
 
@@ -36,6 +47,8 @@ export class Deadlines {
   /** Whether any node has had a deadline; without, there is nothing to check. */
   isUsed = false;
   readonly bound: DurationBound;
+  /** undefined = nodes without a deadline may come, or those that last longer. */
+  declared: DeclaredLifetime | undefined;
   /** How many seconds the nodes that joined last had until their deadlines. */
   private readonly lifetimes: number[] = [];
   private lifetime = 0;
@@ -110,13 +123,43 @@ export class Deadlines {
   }
 
   /**
-   * Learns from an attempt that ran `seconds` on a node with a deadline and did not end. Returns whether the chunk has had all the time
+   * Learns from an attempt that ran `seconds`, until `until`, on a node with a deadline and did not end. Returns whether the chunk has had all the time
    * that nodes offer, which uses up a try.
    */
-  recordCutOff(chunk: Chunk, { rateEstimate }: SlotState, seconds: number): boolean {
+  recordCutOff(chunk: Chunk, slot: SlotState, seconds: number, until: number): boolean {
+    const { rateEstimate } = slot;
     if (this.job.kind === "range" && rateEstimate.evidence === 0 && seconds > 0)
       this.rateLimit = Math.min(this.rateLimit, this.costs.estimate(chunk)! / seconds);
-    return chunk.spec.state === undefined && !this.isDivisible(chunk) && seconds >= TRY_SHARE * this.lifetime;
+    return (
+      this.needsWhole(chunk) && (seconds >= TRY_SHARE * this.lifetime || this.wasWarnedEarly(slot, seconds, until))
+    );
+  }
+
+  /** Whether an attempt would have had the whole time of its node, which was told of its end somewhat before its deadline. */
+  private wasWarnedEarly({ home: { deadline } }: SlotState, seconds: number, until: number): boolean {
+    const missing = (deadline ?? Number.POSITIVE_INFINITY) - until;
+    const isLong = seconds >= MIN_TRY_SHARE * this.lifetime;
+    return isLong && missing <= EARLY_END_SECONDS && seconds + missing >= WHOLE_SHARE * this.lifetime;
+  }
+
+  /**
+   * Whether a chunk that was cut off after `seconds` by the end of its node cannot end on any other node of the run either: it had the time of
+   * a whole node, and no node lasts longer. One that ended before its deadline (preempted, cancelled) tells nothing.
+   */
+  isHopeless(
+    chunk: Chunk,
+    { home: { deadline = Number.POSITIVE_INFINITY } }: SlotState,
+    seconds: number,
+    until: number,
+  ): boolean {
+    if (this.declared === undefined || !this.needsWhole(chunk) || until < deadline - MARGIN_SECONDS) return false;
+    for (const node of this.pool.nodes.values()) if (node.deadline === undefined) return false;
+    return seconds >= WHOLE_SHARE * (Math.max(this.declared.seconds, this.lifetime) - MARGIN_SECONDS);
+  }
+
+  /** Whether a chunk can only end within the time of one node. */
+  private needsWhole(chunk: Chunk): boolean {
+    return chunk.spec.state === undefined && !this.isDivisible(chunk);
   }
 
   /** Returns how many seconds a new chunk has on a slot; Infinity = its node has no deadline. */

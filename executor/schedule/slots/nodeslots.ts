@@ -1,5 +1,5 @@
 import { type ListedGpu, listGpuGroups, listGpus, listProfiles } from "../../../fleet/gpus/gpugroups.js";
-import type { Node, Profile } from "../../../fleet/node.js";
+import { NO_PROFILE, type Node, type Profile } from "../../../fleet/node.js";
 import { formatBytes, formatUnequalBytes } from "../../../schemas/bytecount.js";
 import type { Chunk, JobRequirements } from "../../job/job.js";
 import type { Slot } from "../events.js";
@@ -30,13 +30,23 @@ export function findNodeRefusal(
 
 /** Returns why GPUs of a profile get no work of a job; undefined = they may. */
 export function findProfileRefusal(profile: Profile, needs: JobRequirements): string | undefined {
-  if (needs.vendor !== undefined && needs.vendor !== "none" && profile.vendor !== needs.vendor)
-    return `needs.vendor is ${needs.vendor}, its profile ${profile.name} is ${profile.vendor}`;
-  if (needs.model !== undefined && profile.model !== needs.model)
-    return `needs.model is ${needs.model}, its profile ${profile.name} is ${profile.model ?? "of an unknown model"}`;
-  if (needs.vram !== undefined && (profile.vram ?? 0) < needs.vram)
-    return describeShortage("needs.vram", needs.vram, `its profile ${profile.name}`, profile.vram);
-  return undefined;
+  const { name, vendor, model, vram } = profile;
+  if (needs.vendor !== undefined && needs.vendor !== "none" && vendor !== needs.vendor)
+    return `needs.vendor is ${needs.vendor}, ${describeProfile(name, vendor === "none" ? undefined : vendor)}`;
+  if (needs.model !== undefined && model !== needs.model) {
+    const unknown = name === NO_PROFILE ? undefined : "of an unknown model";
+    return `needs.model is ${needs.model}, ${describeProfile(name, model ?? unknown)}`;
+  }
+  if (needs.vram === undefined || (vram ?? 0) >= needs.vram) return undefined;
+  return name === NO_PROFILE && vram === undefined
+    ? `needs.vram is ${formatBytes(needs.vram)}, ${describeProfile(name, undefined)}`
+    : describeShortage("needs.vram", needs.vram, name === NO_PROFILE ? "it" : `its profile ${name}`, vram);
+}
+
+/** Says what the inventory has of a node's GPUs. `what`: undefined = nothing. */
+function describeProfile(name: string, what: string | undefined): string {
+  if (name !== NO_PROFILE) return `its profile ${name} is ${what ?? "none"}`;
+  return what === undefined ? "it has no profile" : `it has no profile, and its GPUs count as ${what}`;
 }
 
 /** `has`: bytes; undefined = the inventory does not say. */

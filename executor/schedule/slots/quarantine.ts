@@ -31,6 +31,8 @@ export interface FailureRecord {
   wasExclusive?: boolean;
   /** Its node ended before it did. It uses up a try of the chunk and does not count against the slot. */
   wasCutOff?: true;
+  /** It was cut off after as much time as any node of the run offers: no further attempt can succeed. */
+  wasHopeless?: true;
 }
 
 /** The failed attempts of a chunk, oldest first. Every attempt of a chunk shares one array. */

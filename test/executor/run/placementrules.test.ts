@@ -60,6 +60,8 @@ t.test("each rule that refuses a slot, all at once", async (t) => {
   ];
   for (const [chunk, reason] of deadline) t.same(judge({ live: ending, chunk }), [["a", 0, reason]], reason);
   t.same(judge({ live: live({ rate: 2 }, { until }), chunk: { id: "me", units: 100 } }), [["a", 0]], "in time");
+  const busy = live({ ...createBusySlot("a", 0, 1), reason: ENDS_TOO_SOON }, { until });
+  t.same(judge({ live: busy }), [["a", 0, "it runs another chunk"]], "of unknown duration");
   const all = live({ reason: "GPU 0 is lost", gpu: 0 }, { state: "silent" });
   t.same(judge({ live: all, chunk: { id: "me", gpu: 1 }, attempts: [attempt, { ...attempt, attempt: 2 }] }), [
     [

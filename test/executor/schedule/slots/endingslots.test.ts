@@ -41,6 +41,14 @@ t.test("a task that does not end before the deadline is skipped for a shorter on
   t.same(ids(join(scheduler, "b", 0, 1000)), ["t0"]);
 });
 
+t.test("a slot that there is no chunk for stays in use", async (t) => {
+  const scheduler = awaiting(expects(5));
+  t.same(ids(join(scheduler, "a", 0, 1000, 3)), ["t0"]);
+  t.equal(scheduler.view.hasWaitingWork, false);
+  const [, ...idle] = [...scheduler.view.slots()];
+  for (const slot of idle) t.equal(slot.endsTooSoon, false, `slot ${slot.slot}`);
+});
+
 t.test("tasks of lower priority come before those of a higher one that do not fit", async (t) => {
   const tasks = [
     { expectedSeconds: 100, priority: 1 },
@@ -128,6 +136,36 @@ t.test("a task that has had the whole time of a node uses up a try each time, an
       { do: "end" },
     ],
   );
+});
+
+const declared = { type: "lifetimeDeclared", seconds: 600, advice: "raise `time` of hpc" } as const;
+
+t.test("where no node can last longer, a task that has had the whole time of one is given up at once", async (t) => {
+  const scheduler = awaiting(expects(undefined));
+  scheduler.handle(declared, 0);
+  join(scheduler, "hpc/1", 0, 600);
+  t.match(kinds(cutOff(scheduler, startedAttemptOf(scheduler), 10, 300)), [], "it was preempted");
+  join(scheduler, "hpc/2", 300, 900);
+  const out = cutOff(scheduler, startedAttemptOf(scheduler), 310, 900);
+  const reason = "it ran for 9 min 50 s without ending before its node did (on hpc/2); raise `time` of hpc";
+  t.match(
+    out.filter((one) => one.do !== "wake"),
+    [{ do: "report-loss" }, { do: "give-up", failure: { reason } }, { do: "end" }],
+  );
+});
+
+t.test("it is tried again where it had less, where a node ended early, and where one may stay", async (t) => {
+  const left = (lifetime: number, now: number, stays = false) => {
+    const scheduler = awaiting(expects(undefined));
+    scheduler.handle(declared, 0);
+    if (stays) join(scheduler, "rig", 0, undefined, 0);
+    join(scheduler, "hpc/1", 0, lifetime);
+    return kinds(cutOff(scheduler, startedAttemptOf(scheduler), 1, now));
+  };
+  t.same(left(600, 600), ["report-loss", "give-up", "end"]);
+  const early = [left(600, 580), left(40, 25), left(40, 10)];
+  t.same(early, [["report-loss"], ["report-loss"], []], "ended early: a little, by Slurm's warning, and by far");
+  t.same([left(300, 300), left(600, 600, true)], [["report-loss"], ["report-loss"]], "joined late, and a rig");
 });
 
 t.test("a task with a state goes on from node to node, however often it is cut off", async (t) => {
