@@ -142,8 +142,7 @@ export class ClusterPilots {
     this.pausedUntil = Math.max(this.pausedUntil, now + pauseSeconds);
     this.notice(message);
     if (!this.failures.areTooMany) return;
-    const next =
-      "Check that a job of your own runs there, and `modules`, `setup`, `python` and `workdir` of the cluster in the inventory.";
+    const next = `Correct what the reason says; muster doctor ${this.cluster.name} --submit tries one pilot.`;
     this.fail(new MusterError("SLURM", this.failures.describeSeries(reason), { node: this.cluster.name, next }));
   }
 
