@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
@@ -38,6 +38,7 @@ t.test(
     const folder = t.testdir({});
     for (const file of [join(example, "sieve.ptx"), join(chunks, "kernels.ptx")])
       for (const arch of ["sm_75", "sm_80", "sm_90"]) {
+        rmSync(join(folder, "cubin"), { force: true });
         const words = [`-arch=${arch}`, "-v", file, "-o", join(folder, "cubin")];
         const { stdout, stderr } = await run("ptxas", words).catch((error) => error);
         t.match(`${stdout}${stderr}`, /Compiling entry function/, `${file} for ${arch}`);
@@ -54,7 +55,7 @@ t.test("sieve.ptx is what the command in it makes", { skip: lacksNvcc }, async (
   const { stdout } = await run("sh", ["-c", command ?? "false"], { cwd: example });
   t.match(stdout, ".visible .entry sieve(");
   if (release !== undefined && version.includes(release)) t.equal(withoutComment(text), withoutComment(stdout));
-  else t.pass(`this nvcc is not of ${release}`);
+  else t.test("its text is the same", { skip: `this nvcc is not of ${release}` }, async () => {});
 });
 
 t.test("build.sh compiles for NVIDIA", { skip: lacksNvcc }, async (t) => {
@@ -70,13 +71,13 @@ t.test("hipcc compiles the sieve, as build.sh calls it, and the suite's kernels"
   const hip = { env: { ...process.env, HIP_PLATFORM: "amd", TMPDIR: folder } };
   const options = /^ *set -- (.*)$/m.exec(readFileSync(join(folder, "build.sh"), "utf8"))?.[1]?.split(" ") ?? [];
   for (const arch of AMD_GENERATIONS)
-    for (const [file, kernel] of [
-      [join(folder, "kernel.cu"), "sieve"],
-      [join(chunks, "kernels.hip"), "spin"],
+    for (const [file, kernels] of [
+      [join(folder, "kernel.cu"), ["sieve"]],
+      [join(chunks, "kernels.hip"), ["spin", "fault"]],
     ] as const) {
-      const output = join(folder, `${kernel}-${arch}.co`);
+      const output = join(folder, `${kernels[0]}-${arch}.co`);
       await run("hipcc", [...options, `--offload-arch=${arch}`, "-x", "hip", file, "-o", output], hip);
-      t.match(readFileSync(output, "latin1"), `${kernel}.kd`, `${kernel} for ${arch}`);
+      for (const kernel of kernels) t.match(readFileSync(output, "latin1"), `${kernel}.kd`, `${kernel} for ${arch}`);
     }
 });
 

@@ -57,7 +57,7 @@ class Suite:
         output = os.path.join(self.muster.folder, action + ".json")
         argv = [sys.executable, os.path.join(self.muster.project, "card.py"), action, output]
         try:
-            done = self.run_program(argv, DRIVER_SECONDS, self.muster.project, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
+            done = self.run_program(argv, DRIVER_SECONDS * max(self.scale, 0.1), self.muster.project, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
         except Failed as failure:
             self.driver_problem = "the driver's library does not answer: {}".format(failure)
             raise Failed(self.driver_problem)
