@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Sequence
 CUDA = {
     "library": ["libcuda.so.1", "/usr/local/nvidia/lib*/libcuda.so.1"],
     "prefix": "cu",
+    "count": "cuDeviceGetCount",
     "alloc": "cuMemAlloc_v2",
     "write": "cuMemcpyHtoD_v2",
     "read": "cuMemcpyDtoH_v2",
@@ -23,6 +24,7 @@ CUDA = {
 HIP = {
     "library": ["libamdhip64.so", "libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "/opt/rocm*/lib/libamdhip64.so"],
     "prefix": "hip",
+    "count": "hipGetDeviceCount",
     "alloc": "hipMalloc",
     "write": "hipMemcpyHtoD",
     "read": "hipMemcpyDtoH",
@@ -70,7 +72,7 @@ class Driver:
     def count(self) -> int:
         """The number of devices; 0 where the driver says that there is none."""
         number = ctypes.c_int()
-        self.call(self.names["prefix"] + ("GetDeviceCount" if self.vendor == "amd" else "DeviceGetCount"), ctypes.byref(number))
+        self.call(self.names["count"], ctypes.byref(number))
         return number.value
 
     def device(self, index: int) -> ctypes.c_int:

@@ -114,7 +114,7 @@ def check_machine(machine: Machine, record: Record, options: argparse.Namespace,
     marker = "/dev/shm/muster-{}".format(os.geteuid())  # of `muster provision`
     was_provisioned = os.path.exists(marker)
     suite = None
-    folder = tempfile.mkdtemp(prefix="muster-gpu-")
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="muster-gpu-"))
     try:
         muster = Muster(json.loads(options.muster), folder, machine)
         suite = Suite(machine, muster, options.scale)
