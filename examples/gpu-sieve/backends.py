@@ -35,10 +35,11 @@ def check_count(found: int) -> int:
 
 
 def open_driver() -> Driver:
-    driver = find_driver()
-    if driver is None:
-        raise Unavailable("no GPU that the driver's library can use")
-    driver.open()
+    try:
+        driver = find_driver()
+        driver.open()
+    except DriverError as error:
+        raise Unavailable(str(error))
     return driver
 
 

@@ -4,15 +4,14 @@ import ctypes
 import glob
 import os
 import uuid
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Sequence
 
 # What each function is called in the vendor's library. CUDA's `_v2` are the 64-bit forms.
 CUDA = {
     "library": ["libcuda.so.1", "/usr/local/nvidia/lib*/libcuda.so.1"],
-    "error": "cuGetErrorName",
     "prefix": "cu",
+    "count": "cuDeviceGetCount",
     "alloc": "cuMemAlloc_v2",
-    "free": "cuMemFree_v2",
     "write": "cuMemcpyHtoD_v2",
     "read": "cuMemcpyDtoH_v2",
     "load": "cuModuleLoadData",
@@ -24,10 +23,9 @@ CUDA = {
 }
 HIP = {
     "library": ["libamdhip64.so", "libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "/opt/rocm*/lib/libamdhip64.so"],
-    "error": "hipGetErrorName",
     "prefix": "hip",
+    "count": "hipGetDeviceCount",
     "alloc": "hipMalloc",
-    "free": "hipFree",
     "write": "hipMemcpyHtoD",
     "read": "hipMemcpyDtoH",
     "load": "hipModuleLoadData",
@@ -42,7 +40,11 @@ MAX_TEXT = 256
 
 
 class DriverError(Exception):
-    """A call that failed, in the driver's own words; or a library that is not there."""
+    """A call that failed, in the driver's own words; or a library that cannot be loaded."""
+
+
+class LibraryMissing(DriverError):
+    """A library that is not installed."""
 
 
 class Driver:
@@ -70,7 +72,7 @@ class Driver:
     def count(self) -> int:
         """The number of devices; 0 where the driver says that there is none."""
         number = ctypes.c_int()
-        self.call(self.names["prefix"] + ("GetDeviceCount" if self.vendor == "amd" else "DeviceGetCount"), ctypes.byref(number))
+        self.call(self.names["count"], ctypes.byref(number))
         return number.value
 
     def device(self, index: int) -> ctypes.c_int:
@@ -116,9 +118,6 @@ class Driver:
         self.call(self.names["alloc"], ctypes.byref(place), ctypes.c_size_t(size))
         return place
 
-    def free(self, place: ctypes.c_void_p) -> None:
-        self.call(self.names["free"], place)
-
     def write(self, place: ctypes.c_void_p, data: bytes) -> None:
         self.call(self.names["write"], place, data, ctypes.c_size_t(len(data)))
 
@@ -163,25 +162,37 @@ class Driver:
 
 
 def load_library(names: List[str]) -> ctypes.CDLL:
-    """The first of these libraries that is there; PyTorch brings its own of HIP."""
-    problem = ""
+    """The first of these libraries that is there; PyTorch brings its own of HIP. DriverError where one is there, but cannot be loaded."""
+    missing, problem = "", ""
     for name in names:
         for path in sorted(glob.glob(name)) if "*" in name else [name]:
             try:
                 return ctypes.CDLL(path)
             except OSError as error:
-                problem = problem or str(error)
-    raise DriverError(problem or "{} is not there".format(names[0]))
+                if str(error).startswith(path + ": cannot open shared object file: No such file"):
+                    missing = missing or str(error)
+                else:
+                    problem = problem or str(error)
+    if problem:
+        raise DriverError(problem)
+    raise LibraryMissing(missing or "{} is not there".format(names[0]))
 
 
-def find_driver() -> Optional[Driver]:
-    """The driver of this process's GPU; None where there is none. A slot of muster says which vendor's it is."""
+def find_driver() -> Driver:
+    """The driver of this process's GPU; a slot of muster says which vendor's it is. LibraryMissing where there is none, DriverError with what
+    failed where one is there and shows no GPU."""
     vendors = ["amd", "nvidia"] if "HIP_VISIBLE_DEVICES" in os.environ else ["nvidia", "amd"]
+    missing, problems = [], []
     for vendor in vendors:
         try:
             driver = Driver(vendor)
             if driver.count() > 0:
                 return driver
-        except DriverError:
-            continue
-    return None
+            problems.append("it shows no device of {}".format(vendor))
+        except LibraryMissing as error:
+            missing.append(str(error))
+        except DriverError as error:
+            problems.append(str(error))
+    if problems:
+        raise DriverError("no GPU that the driver's library can use: " + "; ".join(problems))
+    raise LibraryMissing("; ".join(missing))

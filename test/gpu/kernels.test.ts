@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
@@ -38,6 +38,7 @@ t.test(
     const folder = t.testdir({});
     for (const file of [join(example, "sieve.ptx"), join(chunks, "kernels.ptx")])
       for (const arch of ["sm_75", "sm_80", "sm_90"]) {
+        rmSync(join(folder, "cubin"), { force: true });
         const words = [`-arch=${arch}`, "-v", file, "-o", join(folder, "cubin")];
         const { stdout, stderr } = await run("ptxas", words).catch((error) => error);
         t.match(`${stdout}${stderr}`, /Compiling entry function/, `${file} for ${arch}`);
@@ -54,7 +55,7 @@ t.test("sieve.ptx is what the command in it makes", { skip: lacksNvcc }, async (
   const { stdout } = await run("sh", ["-c", command ?? "false"], { cwd: example });
   t.match(stdout, ".visible .entry sieve(");
   if (release !== undefined && version.includes(release)) t.equal(withoutComment(text), withoutComment(stdout));
-  else t.pass(`this nvcc is not of ${release}`);
+  else t.test("its text is the same", { skip: `this nvcc is not of ${release}` }, async () => {});
 });
 
 t.test("build.sh compiles for NVIDIA", { skip: lacksNvcc }, async (t) => {
@@ -70,35 +71,32 @@ t.test("hipcc compiles the sieve, as build.sh calls it, and the suite's kernels"
   const hip = { env: { ...process.env, HIP_PLATFORM: "amd", TMPDIR: folder } };
   const options = /^ *set -- (.*)$/m.exec(readFileSync(join(folder, "build.sh"), "utf8"))?.[1]?.split(" ") ?? [];
   for (const arch of AMD_GENERATIONS)
-    for (const [file, kernel] of [
-      [join(folder, "kernel.cu"), "sieve"],
-      [join(chunks, "kernels.hip"), "spin"],
+    for (const [file, kernels] of [
+      [join(folder, "kernel.cu"), ["sieve"]],
+      [join(chunks, "kernels.hip"), ["spin", "fault"]],
     ] as const) {
-      const output = join(folder, `${kernel}-${arch}.co`);
+      const output = join(folder, `${kernels[0]}-${arch}.co`);
       await run("hipcc", [...options, `--offload-arch=${arch}`, "-x", "hip", file, "-o", output], hip);
-      t.match(readFileSync(output, "latin1"), `${kernel}.kd`, `${kernel} for ${arch}`);
+      for (const kernel of kernels) t.match(readFileSync(output, "latin1"), `${kernel}.kd`, `${kernel} for ${arch}`);
     }
 });
 
+const hipFolders = ["/usr/include/hip/", "/opt/rocm/include/hip/"];
 const headers = {
-  CUDA: nvcc === undefined ? [] : [join(dirname(nvcc), "../include/cuda.h"), "/usr/local/cuda/include/cuda.h"],
-  HIP: ["/usr/include/hip/hip_runtime_api.h", "/opt/rocm/include/hip/hip_runtime_api.h"],
+  CUDA: nvcc === undefined ? [] : [[join(dirname(nvcc), "../include/cuda.h")], ["/usr/local/cuda/include/cuda.h"]],
+  HIP: hipFolders.map((folder) => [`${folder}hip_runtime_api.h`, `${folder}hiprtc.h`]),
 };
 for (const [vendor, places] of Object.entries(headers)) {
-  const header = places.find((path) => existsSync(path));
-  const skip = header === undefined && `the header of ${vendor} is not installed`;
+  const found = places.find((paths) => paths.every((path) => existsSync(path)));
+  const skip = found === undefined && `the header of ${vendor} is not installed`;
   t.test(`each function of ${vendor} that driver.py calls is in the vendor's header`, { skip }, async (t) => {
-    const program = `import json, sys; sys.path.insert(0, sys.argv[1]); import driver
-names = driver.${vendor}; print(json.dumps([one for name, one in names.items() if name not in ("library", "prefix")]))`;
-    const { stdout } = await run("python3", ["-B", "-c", program, example]);
-    const text = readFileSync(header!, "utf8");
-    const calls = [
-      ...readFileSync(join(example, "driver.py"), "utf8").matchAll(/"(cu|hip)([A-Z]\w+)"|\+ "([A-Z]\w+)"/g),
-    ];
+    const text = found!.map((path) => readFileSync(path, "utf8")).join("\n");
+    const driver = readFileSync(join(example, "driver.py"), "utf8");
+    const whole = vendor === "HIP" ? /\bhip(rtc)?[A-Z]\w+/g : /\bcu[A-Z]\w+/g;
+    const direct = [...driver.matchAll(whole)].map(([name]) => name);
     const prefix = vendor === "HIP" ? "hip" : "cu";
-    const direct = calls.filter(([, own]) => own === prefix).map(([, own, name]) => `${own}${name}`);
-    const shared = calls.flatMap(([, , , name]) => (name === undefined ? [] : [`${prefix}${name}`]));
-    for (const name of new Set<string>([...JSON.parse(stdout), ...direct, ...shared]))
-      t.match(text, new RegExp(`\\b${name}\\b`), name);
+    const shared = [...driver.matchAll(/\["prefix"\] \+ "([A-Z]\w+)"/g)].map(([, name]) => `${prefix}${name}`);
+    t.ok(direct.length >= 12 && shared.length >= 4, `${[...direct, ...shared]}`);
+    for (const name of new Set([...direct, ...shared])) t.match(text, new RegExp(`\\b${name}\\b`), name);
   });
 }

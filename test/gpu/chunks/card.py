@@ -2,7 +2,7 @@
 
 devices     writes what the driver sees
 look        writes what the driver, CuPy and PyTorch see
-hold MIB    takes memory, writes that it did, and ends
+hold MIB [NOTE GO]   takes memory, writes that it did, and ends; where it is given two files, it writes NOTE and waits for GO before it ends
 spin MIB    takes memory, starts a kernel that never ends, and waits for it
 keep MIB    takes memory, and keeps it until it is killed
 pause FILE  does nothing until FILE is there, for PAUSE_SECONDS at most
@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from driver import Driver, DriverError, find_driver
+from driver import Driver, DriverError, LibraryMissing, find_driver
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
@@ -27,8 +27,6 @@ PAUSE_SECONDS = 100
 
 def open_card() -> Driver:
     driver = find_driver()
-    if driver is None:
-        raise SystemExit("no GPU that the driver's library can use")
     driver.open()
     return driver
 
@@ -101,6 +99,12 @@ def spin(driver: Driver, mib: int, output: str) -> None:
     driver.synchronize()
 
 
+def wait_for(path: str) -> None:
+    begun = time.monotonic()
+    while not os.path.exists(path) and time.monotonic() < begun + PAUSE_SECONDS:
+        time.sleep(0.1)
+
+
 def fault(driver: Driver) -> None:
     word = driver.alloc(4)
     driver.launch(load_kernel(driver, "fault"), 1, 1, [word])
@@ -127,9 +131,7 @@ def main(words: List[str]) -> None:
     action, output, argument = words[0], words[1], words[2] if len(words) > 2 else ""
     value: Any = {"done": True}
     if action == "pause":
-        begun = time.monotonic()
-        while not os.path.exists(argument) and time.monotonic() < begun + PAUSE_SECONDS:
-            time.sleep(0.1)
+        wait_for(argument)
         return write(output, value)
     driver = open_card()
     if action == "devices":
@@ -138,6 +140,9 @@ def main(words: List[str]) -> None:
         value = look(driver)
     elif action == "hold":
         driver.alloc(int(argument) * MIB)
+        if len(words) > 3:
+            write(words[3], value)
+            wait_for(words[4])
     elif action == "keep":
         driver.alloc(int(argument) * MIB)
         signal.pause()
@@ -155,5 +160,7 @@ def main(words: List[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except LibraryMissing as error:
+        raise SystemExit("no library of the driver: {}".format(error))
     except DriverError as error:
         raise SystemExit("the driver failed: {}".format(error))

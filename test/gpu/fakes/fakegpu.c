@@ -2,7 +2,8 @@
  * The drivers of NVIDIA's and AMD's GPUs, as far as the suite calls them, for the cards of a lab node: libcuda.so.1, and with -DHIP
  * libamdhip64.so. "Device memory" is a file per process that the fake tools add up, and kernels are functions of this file: the text of a
  * module, PTX or source of HIP, must have them, with as many parameters as they are called with. What a compiler made is taken as it is.
- * /etc/fake-gpu-faults names what is to go wrong: unbound (every card is visible), wrong-hits.
+ * /etc/fake-gpu-faults names what is to go wrong: unbound (every card is visible), wrong-hits, hang (the library's first call never returns),
+ * no-kernel (modules lack the kernel of the check "fault"), broken (the library's first call fails).
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -92,7 +93,8 @@ static void bind(void) {
 }
 
 static int init(unsigned flags) {
-  if (flags) return INVALID;
+  if (flags || has_fault("broken")) return INVALID;
+  while (has_fault("hang")) pause();
   if (!cards) find_cards(), bind();
   return SUCCESS;
 }
@@ -179,6 +181,7 @@ static int has_kernel(const char *image, const char *name, int parameters) {
 
 static int get_function(void **function, void *module, const char *name) {
   const struct { const char *name; int parameters; } known[] = {{"sieve", 8}, {"spin", 1}, {"fault", 1}};
+  if (!strcmp(name, "fault") && has_fault("no-kernel")) return NOT_FOUND;
   for (int k = 0; k < 3; k++)
     if (!strcmp(name, known[k].name) && has_kernel(module, name, known[k].parameters)) return *function = (void *)known[k].name, SUCCESS;
   return NOT_FOUND;
@@ -208,7 +211,6 @@ int API(cuDeviceGetName, hipDeviceGetName)(char *name, int size, int device) { r
 int API(cuDeviceGetPCIBusId, hipDeviceGetPCIBusId)(char *text, int size, int device) { return get_address(text, size, device); }
 int API(cuDeviceTotalMem_v2, hipDeviceTotalMem)(size_t *size, int device) { return (void)device, *size = (size_t)TOTAL_MIB << 20, SUCCESS; }
 int API(cuMemAlloc_v2, hipMalloc)(void **place, size_t size) { return alloc(place, size); }
-int API(cuMemFree_v2, hipFree)(void *place) { return free(place), SUCCESS; }
 int API(cuMemcpyHtoD_v2, hipMemcpyHtoD)(void *to, const void *from, size_t size) { return memcpy(to, from, size), broken; }
 int API(cuMemcpyDtoH_v2, hipMemcpyDtoH)(void *to, const void *from, size_t size) { return memcpy(to, from, size), broken; }
 int API(cuModuleLoadData, hipModuleLoadData)(void **module, const void *image) { return load(module, image); }

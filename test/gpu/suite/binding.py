@@ -2,19 +2,32 @@
 
 from typing import Any, Dict, List
 
-from .outcome import Skipped, expect
+from .outcome import Failed, Skipped, expect
 from .suite import Suite
 
 
 def look_at_all(suite: Suite) -> List[Dict[str, Any]]:
-    """What a chunk on each card sees, in the order of the cards. Runs once."""
+    """What a chunk on each card sees, in the order of the cards. Runs once: a failure is that of each check that needs it."""
+    if "MIG " in suite.machine.record.get("nvidia-smi -L", ""):
+        raise Skipped("whole cards: MIG is on")
+    expect(suite.looks_problem == "", suite.looks_problem)
     if suite.looks is None:
-        if "MIG " in suite.machine.record.get("nvidia-smi -L", ""):
-            raise Skipped("whole cards: MIG is on")
         numbers = [card.number for card in suite.machine.cards]
-        suite.run_job("look", {"kind": "tasks", "script": "card.py", "tasks": [look_task(number) for number in numbers]})
+        try:
+            suite.run_job("look", {"kind": "tasks", "script": "card.py", "tasks": [look_task(number) for number in numbers]})
+        except Failed as failure:
+            suite.looks_problem = str(failure)
+            raise
         suite.looks = [suite.muster.read_result("look", "gpu{}.json".format(number)) for number in numbers]
     return suite.looks
+
+
+def look_at_libraries(suite: Suite) -> List[Dict[str, Any]]:
+    """As look_at_all. Skipped where that fails, for the check `binding` says so."""
+    try:
+        return look_at_all(suite)
+    except Failed as failure:
+        raise Skipped("not known: no chunk could look at its card: {}".format(failure))
 
 
 def look_task(number: int) -> Dict[str, Any]:
@@ -37,7 +50,7 @@ def check_binding(suite: Suite) -> str:
 
 def read_views(suite: Suite, library: str, title: str) -> List[Dict[str, Any]]:
     """What the library shows in a chunk on each card. Skipped where it is not installed, or fails without muster, too."""
-    views = [look[library] for look in look_at_all(suite)]
+    views = [look[library] for look in look_at_libraries(suite)]
     if views[0] is None:
         raise Skipped(title + " for this card")
     errors = [view["error"] for view in views if "error" in view]

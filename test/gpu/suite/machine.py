@@ -3,10 +3,10 @@
 import glob
 import os
 import re
-import subprocess
 from typing import Dict, List, NamedTuple, Optional
 
 from .outcome import Skipped
+from .program import Deadline, run_program
 
 TOOL_SECONDS = 20
 PATH = os.environ.get("PATH", "") + ":/opt/rocm/bin:/usr/local/bin:/usr/local/nvidia/bin:/usr/sbin:/sbin"
@@ -25,29 +25,38 @@ class Card(NamedTuple):
 
 
 class Machine:
-    """`vendor`: nvidia or amd. `record`: what tools printed, by command, for the record of the run."""
+    """`vendor`: nvidia or amd. `record`: what tools printed, by command, for the record of the run. `problem`: the last tool that did not
+    answer in time."""
 
     def __init__(self, vendor: str):
         self.vendor = vendor
+        self.deadline = Deadline()
         self.record: Dict[str, str] = {}
+        self.problem = ""
         self.cards: List[Card] = []
 
     def read_cards(self) -> None:
         self.cards = read_nvidia_cards(self) if self.vendor == "nvidia" else read_amd_cards(self)
 
     def tool(self, *words: str) -> str:
-        """What a tool prints; "" where it is missing, fails or does not answer. Kept in the record."""
-        result = run_tool(list(words))
-        self.record[" ".join(words)] = result
+        """What a tool prints; "" where it is missing or does not answer. Kept in the record."""
+        result = self.ask(*words)
+        self.record[" ".join(words)] = result or self.problem
         return result
+
+    def ask(self, *words: str) -> str:
+        """As `tool`, but not kept."""
+        limit = self.deadline.limit(TOOL_SECONDS)
+        result = run_tool(list(words), limit)
+        self.problem = "{}: no answer within {:.0f} s".format(words[0], limit) if result is None else ""
+        return result or ""
 
     def used_mib(self, card: Card) -> Optional[int]:
         """None where it cannot be read."""
         if self.vendor == "amd":
             used = read_file(BUS + card.address + "/mem_info_vram_used")
             return int(used) >> 20 if used.isdigit() else None
-        query = ["nvidia-smi", "--query-gpu=pci.bus_id,memory.used", "--format=csv,noheader,nounits"]
-        for line in run_tool(query).splitlines():
+        for line in self.ask("nvidia-smi", "--query-gpu=pci.bus_id,memory.used", "--format=csv,noheader,nounits").splitlines():
             address, _, used = line.partition(",")
             if to_address(address) == card.address and used.strip().isdigit():
                 return int(used)
@@ -55,19 +64,23 @@ class Machine:
 
 
 def find_machine() -> Machine:
-    """The GPUs of this machine. Skipped where it has none that a driver shows."""
+    """The GPUs of this machine. Skipped where it has none that a driver shows, or where the tool that shows them does not answer."""
+    problems = []
     for vendor in ("nvidia", "amd"):
         machine = Machine(vendor)
         machine.read_cards()
         if machine.cards:
             return machine
-    raise Skipped("no GPU of NVIDIA or AMD with a driver")
+        problems.append(machine.problem)
+    raise Skipped(problems[0] or "no GPU of NVIDIA or AMD with a driver")
 
 
 def read_nvidia_cards(machine: Machine) -> List[Card]:
     """`nvidia-smi -L` has models and UUIDs, and a query of its own the rest."""
     fields = "index,uuid,pci.bus_id,memory.total,driver_version"
     rows = machine.tool("nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader,nounits").splitlines()
+    if not rows:
+        return []
     names = re.findall(r"^GPU \d+: (.*) \(UUID: (GPU-[0-9a-f-]+)\)", machine.tool("nvidia-smi", "-L"), re.M)
     models = {uuid: name for name, uuid in names}
     found = [[cell.strip() for cell in row.split(",")] for row in rows if row.count(",") == 4]
@@ -102,20 +115,13 @@ def to_address(bus: str) -> str:
     return re.sub(r"^0000([0-9a-f]{4}:)", r"\1", bus.strip().lower())
 
 
-def run_tool(words: List[str]) -> str:
-    """stdout of a tool, whatever its exit status; "" where it does not start or end."""
+def run_tool(words: List[str], seconds: float = TOOL_SECONDS) -> Optional[str]:
+    """stdout of a tool, whatever its exit status; "" where it does not start, None where it does not end in time."""
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TOOL_SECONDS,
-            env={**os.environ, "PATH": PATH},
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = run_program(words, seconds, env={"PATH": PATH})
+    except OSError:
         return ""
-    return done.stdout.decode("utf-8", "replace")
+    return None if done.status is None else done.out
 
 
 def read_file(path: str) -> str:

@@ -5,24 +5,33 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List
 
 from .machine import Card, to_address
-from .muster import Command
+from .muster import Command, last_lines
 from .outcome import Failed, Skipped, expect
+from .program import find_chunks, kill_program
 from .suite import Suite
 
 MARGIN_MIB = 256  # what a desktop may take meanwhile, and what muster leaves out of account
 RELEASE_SECONDS = 30
 START_SECONDS = 60
+FIGURE_SECONDS = 5  # until the tool shows what a chunk has taken
+SPIN_TIMEOUT = "120s"  # of a chunk that its check has not ended
 UNKNOWN_CARD_MIB = 512  # what a chunk takes of a card whose size nobody tells
 HOLDER_SECONDS = 90  # muster reports memory that is not back after 30 s
 
 
 def measure(suite: Suite, card: Card) -> int:
+    """Skipped where the figure cannot be read, or never changes; Failed where it could be read before."""
+    if suite.still_figure:
+        raise Skipped(suite.still_figure)
     used = suite.machine.used_mib(card)
     if used is None:
-        raise Skipped("figure of used memory for GPU " + card.address)
+        why = "figure of used memory for GPU {} ({})".format(card.address, suite.machine.problem or "not in what the tool prints")
+        expect(not suite.has_figure, "no longer a " + why)
+        raise Skipped(why)
+    suite.has_figure = True
     return used
 
 
@@ -58,7 +67,7 @@ def start_spin(suite: Suite, name: str, *more: Dict[str, Any], **keys: Any) -> C
     """Starts a run whose first chunk is in its kernel when this returns."""
     card = suite.machine.cards[0]
     before = measure(suite, card)
-    first = task("spin", "spin", str(size_mib(card)), priority=1, **keys)
+    first = task("spin", "spin", str(size_mib(card)), priority=1, **{"timeout": SPIN_TIMEOUT, **keys})
     command = suite.muster.start("run", suite.muster.write_job(name, tasks(first, *more)))
     wait_for(suite, command, "a chunk has taken its memory", lambda: measure(suite, card) > before + MARGIN_MIB)
     return command
@@ -69,18 +78,31 @@ def wait_for(suite: Suite, command: Command, what: str, holds: Callable[[], bool
 
     def check() -> bool:
         if command.has_ended():
-            raise Failed("the run ended before {}: {}".format(what, command.stderr().strip()[-400:]))
+            raise Failed("the run ended before {}: {}".format(what, last_lines(command.stderr())))
         return holds()
 
     suite.muster.deadline.wait_until(what, seconds, check)
 
 
 def check_after_chunk(suite: Suite) -> str:
-    """A chunk takes memory and ends without giving it back. `start_spin` shows that the vendor's figure moves meanwhile."""
+    """A chunk takes memory, which the vendor's figure shows, and ends without giving it back."""
     card = suite.machine.cards[0]
     before = measure(suite, card)
-    suite.run_job("hold", tasks(task("hold", "hold", str(size_mib(card)))))
-    return expect_release(suite, card, before)
+    size = size_mib(card)
+    note, go = (os.path.join(suite.muster.folder, name) for name in ("memory-is-taken", "memory-was-seen"))
+    command = suite.muster.start("run", suite.muster.write_job("hold", tasks(task("hold", "hold", str(size), note, go))))
+    wait_for(suite, command, "a chunk has taken its memory", lambda: os.path.exists(note))
+    begun, highest = time.monotonic(), 0
+    while highest <= before + MARGIN_MIB and time.monotonic() < begun + FIGURE_SECONDS:
+        highest = max(highest, measure(suite, card))
+    with open(go, "w"):
+        pass
+    result = command.wait()
+    expect(result.status == 0, "exit {}: {}".format(result.status, result.last_lines()))
+    if highest <= before + MARGIN_MIB:
+        suite.still_figure = "figure of used memory that changes: {} MiB before, {} while a chunk held {}".format(before, highest, size)
+        raise Skipped(suite.still_figure)
+    return "{} MiB in use, ".format(highest) + expect_release(suite, card, before)
 
 
 def check_after_timeout(suite: Suite) -> str:
@@ -115,7 +137,8 @@ def check_after_stop(suite: Suite) -> str:
     cancelled = suite.muster.run("cancel", suite.muster.run_folder("stop"))
     expect(cancelled.status == 0, "muster cancel: exit {}: {}".format(cancelled.status, cancelled.last_lines()))
     command.wait()
-    expect(find_chunks(suite) == [], "processes are left: {}".format(find_chunks(suite)))
+    left = find_chunks(suite.muster.node_folder)
+    expect(left == [], "processes are left: {}".format(left))
     return expect_release(suite, card, before)
 
 
@@ -127,7 +150,7 @@ def check_holder(suite: Suite) -> str:
     go = os.path.join(suite.muster.folder, "holder-is-there")
     job = tasks(task("pause", "pause", go, priority=1), task("next", "hold", "64"))
     command = suite.muster.start("run", suite.muster.write_job("holder", job))
-    wait_for(suite, command, "a chunk has begun", lambda: find_chunks(suite) != [])
+    wait_for(suite, command, "a chunk has begun", lambda: find_chunks(suite.muster.node_folder) != [])
     holder = start_holder(suite, card)
     try:
         wait_for(suite, command, "the other program has its memory", lambda: measure(suite, card) > before + size_mib(card) // 2)
@@ -137,8 +160,7 @@ def check_holder(suite: Suite) -> str:
             pass
         wait_for(suite, command, "muster says: " + name, lambda: name in command.stderr(), HOLDER_SECONDS)
     finally:
-        holder.kill()
-        holder.wait()
+        kill_program(holder)
     result = command.wait()
     expect(result.status == 0, "exit {}: {}".format(result.status, result.last_lines()))
     said = [line.strip() for line in result.err.splitlines() if name in line]
@@ -163,31 +185,12 @@ def start_holder(suite: Suite, card: Card) -> "subprocess.Popen[bytes]":
     env = {**os.environ, **suite.bind_first()}
     output = os.path.join(suite.muster.folder, "holder.json")
     argv = [sys.executable, os.path.join(suite.muster.project, "card.py"), "keep", output, str(size_mib(card))]
-    return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    null = subprocess.DEVNULL
+    return subprocess.Popen(argv, env=env, cwd=suite.muster.folder, stdin=null, stdout=null, stderr=null, start_new_session=True)
 
 
 def signal_chunks(suite: Suite, number: int) -> None:
-    pids = find_chunks(suite)
+    pids = find_chunks(suite.muster.node_folder)
     expect(pids != [], "the chunk's process is not in /proc")
     for pid in pids:
         os.kill(pid, number)
-
-
-def find_chunks(suite: Suite) -> List[int]:
-    """Processes of chunks: their working directory is in the suite's work folder of the node, and they run card.py."""
-    root = os.path.join(suite.muster.folder, "node") + "/"
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        place, words = read_process(name)
-        if place and place.startswith(root) and any(word.endswith("card.py") for word in words):
-            found.append(int(name))
-    return found
-
-
-def read_process(pid: str) -> "tuple[Optional[str], List[str]]":
-    """Working directory and command line; (None, []) of a process that is gone or somebody else's."""
-    try:
-        with open("/proc/{}/cmdline".format(pid), "rb") as file:
-            return os.readlink("/proc/{}/cwd".format(pid)), file.read().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return None, []

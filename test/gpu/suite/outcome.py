@@ -9,6 +9,14 @@ class Skipped(Exception):
     """The check cannot be made here. The text says what the machine lacks."""
 
 
+class Interrupted(BaseException):
+    """A signal ends the suite. No Exception, so that no check takes it for an error of its own."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
 def expect(holds: bool, seen: str) -> None:
     """Raises Failed(seen) unless the condition holds."""
     if not holds:

@@ -2,6 +2,8 @@
 
 import glob
 import os
+from functools import partial
+from math import inf
 from typing import List, Optional, Tuple
 
 from .machine import BUS, Card, read_file
@@ -9,6 +11,8 @@ from .outcome import Skipped, expect
 from .suite import Suite
 
 STEP_WATTS = 5.0
+MARGIN_WATTS = 0.1
+MICRO = 1e-6  # the kernel counts millionths of a watt
 
 Caps = Tuple[float, float, float]
 
@@ -25,11 +29,16 @@ def check_power(suite: Suite) -> str:
         raise Skipped("permission to set the power cap ({}); it is {:.0f} W of {:.0f} to {:.0f}".format(why, now, lowest, highest))
     if not set_cap(suite, card, now):
         raise Skipped("permission to set the power cap; it is {:.0f} W of {:.0f} to {:.0f}".format(now, lowest, highest))
+    # Also after a check that has no time left: a tool has its own limit then.
+    suite.restore = partial(set_cap, suite, card, now)
     try:
         provision_cap(suite, card, other)
         provision_cap(suite, card, now)
     finally:
-        set_cap(suite, card, now)
+        suite.muster.deadline.at = inf
+        suite.restore()
+    expect_cap(suite, card, now)
+    suite.restore = None
     return "{:.0f} W, set to {:.0f} W and restored".format(now, other)
 
 
@@ -39,23 +48,26 @@ def provision_cap(suite: Suite, card: Card, watts: float) -> None:
     for verb in ("provision", "verify"):
         result = suite.muster.run(verb, "power", inventory=inventory)
         expect(result.status == 0, "muster {} power: exit {}: {}".format(verb, result.status, result.last_lines()))
+    expect_cap(suite, card, watts)
+
+
+def expect_cap(suite: Suite, card: Card, watts: float) -> None:
     caps = read_caps(suite, card)
-    expect(caps is not None and abs(caps[0] - watts) < 1, "set to {} W, but it is {}".format(watts, caps))
+    expect(caps is not None and abs(caps[0] - watts) < MARGIN_WATTS, "set to {} W, but it is {}".format(watts, caps))
 
 
 def read_caps(suite: Suite, card: Card) -> Optional[Caps]:
     """(now, lowest, highest) in watts; None where the card does not tell."""
     if suite.machine.vendor == "amd":
-        values = [read_file(path) for path in find_cap_files(card)]
-        return to_caps([value and str(int(value) / 1e6) for value in values])
+        return to_caps([read_file(path) for path in find_cap_files(card)], MICRO)
     fields = "power.limit,power.min_limit,power.max_limit"
     words = ["nvidia-smi", "-i", card.address, "--query-gpu=" + fields, "--format=csv,noheader,nounits"]
     return to_caps(suite.machine.tool(*words).strip().split(","))
 
 
-def to_caps(cells: List[str]) -> Optional[Caps]:
+def to_caps(cells: List[str], unit: float = 1.0) -> Optional[Caps]:
     try:
-        now, lowest, highest = [float(cell) for cell in cells]
+        now, lowest, highest = [float(cell) * unit for cell in cells]
     except ValueError:
         return None
     return now, lowest, highest
@@ -69,11 +81,11 @@ def find_cap_files(card: Card) -> List[str]:
 def set_cap(suite: Suite, card: Card, watts: float) -> bool:
     """Whether the vendor's tool, or the kernel, takes it."""
     if suite.machine.vendor == "nvidia":
-        said = suite.machine.tool("nvidia-smi", "-i", card.address, "-pl", "{:.0f}".format(watts))
+        said = suite.machine.tool("nvidia-smi", "-i", card.address, "-pl", "{:.2f}".format(watts))
         return "was set to" in said or "is already" in said
     try:
         with open(find_cap_files(card)[0], "w") as file:
-            file.write(str(int(watts * 1e6)))
+            file.write(str(round(watts / MICRO)))
     except OSError:
         return False
     return True

@@ -2,14 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from .machine import Machine
 from .muster import Muster, Result
 from .outcome import Failed, Skipped, expect
+from .program import Ended, run_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS = 470
 DRIVER_SECONDS = 60
+NO_LIBRARY = "no library of the driver"  # of the chunks, and of the sieve
 
 
 class Suite:
-    """`scale`: 1 on real cards; smaller where figures do not matter, so that all ends sooner."""
+    """`scale`: 1 on real cards; smaller where figures do not matter, so that all ends sooner. `looks_problem`: why `looks` cannot be had.
+    `driver_problem`: the driver's library does not answer. `has_figure`: the used memory could be read. `still_figure`: but does not change.
+    `restore`: undoes a change of a setting."""
 
     def __init__(self, machine: Machine, muster: Muster, scale: float):
         self.machine, self.muster, self.scale = machine, muster, scale
         self.begun = time.monotonic()
         self.looks: Optional[List[Dict[str, Any]]] = None
+        self.looks_problem, self.driver_problem, self.still_figure = "", "", ""
+        self.has_figure = False
+        self.restore: Optional[Callable[[], object]] = None
         self.sieve: "Optional[Sieve]" = None
         self.figures: Dict[str, str] = {}
 
@@ -47,25 +53,27 @@ class Suite:
         return [self.muster.read_log(name, file[:-4]).strip() for file in names if file.endswith(".err")]
 
     def look(self, action: str) -> Any:
-        """What card.py writes for this action, started without muster; a program is shown all cards then. Skipped where it fails."""
+        """What card.py writes for this action, started without muster; a program is shown all cards then. Skipped without a library."""
         output = os.path.join(self.muster.folder, action + ".json")
         argv = [sys.executable, os.path.join(self.muster.project, "card.py"), action, output]
-        done = self.run_program(argv, DRIVER_SECONDS, self.muster.project, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
-        if done.returncode != 0:
-            raise Skipped("a library of the driver that works: " + (done.stderr or done.stdout).strip()[-200:])
+        try:
+            done = self.run_program(argv, DRIVER_SECONDS * max(self.scale, 0.1), self.muster.project, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
+        except Failed as failure:
+            self.driver_problem = "the driver's library does not answer: {}".format(failure)
+            raise Failed(self.driver_problem)
+        said = (done.err or done.out).strip()[-300:]
+        if said.startswith(NO_LIBRARY):
+            raise Skipped(said)
+        expect(done.status == 0, "the driver's library, without muster: exit {}: {}".format(done.status, said))
         with open(output) as file:
             return json.load(file)
 
-    def run_program(self, argv: List[str], seconds: float, folder: str, env: Dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    def run_program(self, argv: List[str], seconds: float, folder: str, env: Dict[str, str]) -> Ended:
         """Failed where it does not end in time. `env` adds to the environment."""
-        limit, pipe = self.muster.deadline.limit(seconds), subprocess.PIPE
-        try:
-            return subprocess.run(
-                argv, cwd=folder, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
-                timeout=limit, universal_newlines=True, errors="replace",
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise Failed("{} did not end within {:.0f} s".format(" ".join(os.path.basename(word) for word in argv[:2]), limit))
+        limit = self.muster.deadline.limit(seconds)
+        done = run_program(argv, limit, folder, env)
+        expect(done.status is not None, "{} did not end within {:.0f} s".format(" ".join(os.path.basename(word) for word in argv[:3]), limit))
+        return done
 
     def bind_first(self) -> Dict[str, str]:
         """Environment that shows a program the first card only."""
