@@ -18,8 +18,8 @@ export interface MissingLogs {
 }
 
 /**
- * Says why there are no logs of a chunk. Returns 0 where its program printed nothing, or runs and has not handed over what it printed; throws NOT_READ (3) where they are lost, and UsageError
- * (64) where the chunk or the attempt is not known.
+ * Says why there are no logs of a chunk. Returns 0 where its program printed nothing, or runs and has not handed over what it printed;
+ * throws NOT_READ (3) where they are lost, and UsageError (64) where the chunk or the attempt is not known.
  */
 export function explainMissingLogs(missing: MissingLogs, writers: Writers): number {
   const { run, path, chunk, attempt } = missing;

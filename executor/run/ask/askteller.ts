@@ -5,8 +5,8 @@ import type { Outcomes } from "./outcomes.js";
 import type { TaskSink } from "./tasksink.js";
 
 /**
- * Decides what to tell one life of an `ask` program next: first the tasks of the queue, then all results, failures and cancelled tasks in the order of their
- * commits, intermediate values of what runs, and how many tasks are lacking.
+ * Decides what to tell one life of an `ask` program next: first the tasks of the queue, then all results, failures and cancelled tasks in the
+ * order of their commits, intermediate values of what runs, and how many tasks are lacking.
  */
 export class AskTeller {
   private readonly want = new AskWant();

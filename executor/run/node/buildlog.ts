@@ -18,7 +18,8 @@ export interface BuildLog {
 
 /**
  * Saves what a build printed on a node as build-NODE.log in the folder of logs, where the names of a chunk's logs end in .out and .err.
- * The slash in the name of a pilot is encoded. Returns its path; undefined where it cannot be saved. `tail`: its end, in case that the file cannot be read.
+ * The slash in the name of a pilot is encoded. Returns its path; undefined where it cannot be saved. `tail`: its end, in case that the file
+ * cannot be read.
  */
 export async function saveBuildLog({ files, root, logs, node }: BuildLog, tail: string): Promise<string | undefined> {
   const path = join(logs, `build-${encodeNamePart(node)}.log`);
