@@ -211,10 +211,9 @@ def merge(reported: List[Gpu], kernel: List[Gpu]) -> List[Gpu]:
     by_pci = {card["pci"]: card for card in kernel if card["pci"]}
     for card in reported:
         same = by_pci.get(card["pci"])
-        if same and card["vram"] is None:
-            card["vram"] = same["vram"]
-        if same and card["model"] is None:
-            card["model"] = same["model"]
+        for key in ("vram", "model"):
+            if same and card[key] is None:
+                card[key] = same[key]
     matched = {card["pci"] for card in reported}
     unmatched = {card["vendor"] for card in reported if card["pci"] is None}
     rest = [card for card in kernel if (card["pci"] is None or card["pci"] not in matched) and card["vendor"] not in unmatched]

@@ -249,9 +249,8 @@ def answer_all(questions: list[Question]) -> list[Answer]:
     threads = [threading.Thread(target=one, args=(index,), daemon=True) for index in slow]
     for thread in threads:
         thread.start()
-    for index in range(len(questions)):
-        if index not in slow:
-            one(index)
+    for index in sorted(set(range(len(questions))) - set(slow)):
+        one(index)
     for index, thread in zip(slow, threads):
         thread.join(questions[index].get("timeout", MODULES_TIMEOUT_SECONDS) + JOIN_SECONDS)
     return [{"failed": "its program cannot be killed"} if one is None else one for one in answers]

@@ -18,10 +18,12 @@ export interface PilotFailure {
 
 /** Failures in a row of the pilots of a cluster. */
 export class PilotFailures {
+  /** Where pilots could not work in this session. */
   private readonly badHosts = new Set<string>();
   private canExclude = true;
-  private readonly hosts = new Set<string>();
+  /** The present series of failures: how many, where, and when the last one was counted. */
   private count = 0;
+  private readonly hostsInARow = new Set<string>();
   private lastAt = Number.NEGATIVE_INFINITY;
 
   /** The compute nodes on which pilots could not work in this session, for requests that leave them out. */
@@ -62,19 +64,19 @@ export class PilotFailures {
 
   /** Describes a series of failures of which the last one has this reason. */
   describeSeries(reason: string): string {
-    const hosts = this.hosts.size === 0 ? "" : ` (on ${[...this.hosts].join(", ")})`;
+    const hosts = this.hostsInARow.size === 0 ? "" : ` (on ${[...this.hostsInARow].join(", ")})`;
     return `${MAX_FAILURES} pilots in a row could not work${hosts}: ${reason}`;
   }
 
   /** Ends the series: a pilot works. */
   reset(): void {
     this.count = 0;
-    this.hosts.clear();
+    this.hostsInARow.clear();
     this.lastAt = Number.NEGATIVE_INFINITY;
   }
 
   private isNew({ host, submittedAt }: PilotFailure): boolean {
-    const isOtherHost = host !== undefined && !this.hosts.has(host);
+    const isOtherHost = host !== undefined && !this.hostsInARow.has(host);
     return isOtherHost || submittedAt >= this.lastAt;
   }
 
@@ -82,7 +84,7 @@ export class PilotFailures {
     this.count++;
     this.lastAt = now;
     if (host === undefined) return;
-    this.hosts.add(host);
+    this.hostsInARow.add(host);
     if (this.badHosts.size < MAX_EXCLUDED_HOSTS) this.badHosts.add(host);
   }
 }

@@ -123,13 +123,18 @@ export class PilotWatch {
     );
   }
 
-  /** Ends the pilots that no later session can use, and waits until the queue has none of them; what is left ends by its lease. */
+  /** Ends the pilots that no later session can use, and waits until the queue has none of them; says where some may be left. */
   private async endUseless(used: UsedCluster, pilots: ClusterPilots): Promise<void> {
     const released = [...pilots.pilots.values()].filter(({ isReleased }) => isReleased);
     const useless = new Set([...released, ...this.nodes.listRefused(pilots)]);
     const ids = new Set([...useless].map(({ id }) => id));
-    if (ids.size > 0) await endJobs(used.engine, (id) => ids.has(id));
-    for (const { token } of useless) pilots.pilots.delete(token);
+    if (ids.size === 0) return;
+    const { problem } = await endJobs(used.engine, (id) => ids.has(id));
+    if (problem === undefined) for (const { token } of useless) pilots.pilots.delete(token);
+    else
+      this.observer.notice(
+        `${used.cluster.name}: pilots ${[...ids].join(", ")} may still run: ${problem}; muster cancel ends them`,
+      );
   }
 
   /** Ends the run where this rejects: its disk fails. */

@@ -22,7 +22,7 @@ export interface AddedTasks {
   readonly accepted: number;
 }
 
-/** What became of tasks that were to be cancelled: `tasks` will be, unless they are done by then; the others are done or cancelled already. */
+/** The answer to a request to cancel tasks: `tasks` will be, unless they are done by then; the others are done or cancelled already. */
 export interface CancelledTasks extends SettledTasks {
   readonly tasks: readonly string[];
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { Coordinator } from "../../../../executor/run/coordinator.js";
 import { formatJobName } from "../../../../executor/run/pilots/pilot.js";
@@ -12,7 +14,9 @@ import type { RunObserver } from "../../../../executor/run/runobserver.js";
 import type { Node } from "../../../../fleet/node.js";
 import type { SlurmEngine } from "../../../../fleet/slurm/slurmengine.js";
 import { SlurmError } from "../../../../fleet/slurm/slurmerror.js";
+import { MusterError } from "../../../../schemas/errors.js";
 import { createCluster } from "../../../fleet/slurm/clusters.js";
+import { projectRoot } from "../../../lab/project.js";
 import { waitUntil } from "../../../lab/waituntil.js";
 import { FakeEngine } from "./fakeengine.js";
 
@@ -96,6 +100,28 @@ t.test("an interrupted run leaves its pilots", async (t) => {
     /hpc: pilot 101 can be taken over by the same command within 5 min/,
     /hpc: pilot 102 may stay in the queue, .*one that starts while no muster is there ends after 2 min/,
   ]);
+});
+
+t.test("a pilot that starts while no muster is there ends after as long as the message says", async (t) => {
+  const settings = readFileSync(join(projectRoot(), "templates/muster_agent/settings.py"), "utf8");
+  t.match(settings, /^UNOPENED_LEASE_SECONDS = 120\.0 /m);
+});
+
+t.test("refused pilots that cannot be ended are named", async (t) => {
+  const { added, engine, journal, notices, watch } = createWatch(t, { waitingChunks: 1, keys: "pilots: 1" });
+  await watch.start([]);
+  await waitUntil("it is submitted", () => engine.jobs.size === 1, 10);
+  engine.set("101", { state: "running", secondsLeft: 1800 });
+  await waitUntil("it has joined", () => added.length === 1, 10);
+  await watch.stop();
+  Object.assign(added[0]!.worker, { state: "refused" });
+  engine.listError = new MusterError("UNREACHABLE", "squeue: Unable to contact slurm controller");
+  await watch.finish({ state: "stranded" }, ["r1"], journal);
+  t.match(notices, [
+    /submitted/,
+    "hpc: pilots 101 may still run: squeue: Unable to contact slurm controller; muster cancel ends them",
+  ]);
+  t.strictSame(watch.names, ["hpc/101"], "for muster status");
 });
 
 for (const state of ["stranded", "interrupted"] as const)
