@@ -1,14 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Job } from "../executor/job/job.js";
-import { planClusters } from "../executor/run/pilots/plancluster.js";
-import { loadQueuedTasks } from "../executor/run/queue/queuedwork.js";
-import { readLearnedRates } from "../executor/run/record/ratesfile.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
-import { planJob } from "../executor/schedule/plan/planjob.js";
-import { findNodeRefusal } from "../executor/schedule/slots/nodeslots.js";
-import { matchesAnyPattern } from "../fleet/inventory.js";
 import { formatLockWait } from "../launch/admissioncheck.js";
 import { launchJob } from "../launch/launchjob.js";
 import type { LoadedJob } from "../launch/loadforlaunch.js";
@@ -23,6 +17,7 @@ import type { Writers } from "../report/writers.js";
 import { EXIT_STATUS } from "../schemas/errorcodes.js";
 import { formatJson } from "../schemas/escape.js";
 import { describeInventory } from "./describeinventory.js";
+import { planJobOn } from "./jobplan.js";
 import { JsonLines } from "./jsonlines.js";
 import { createLiveDisplay } from "./livedisplay.js";
 import { writeRunMetrics } from "./metricsfile.js";
@@ -47,24 +42,18 @@ export async function performJob(
   writers: Writers,
   { results: output, listener }: RunExtras = {},
 ): Promise<number> {
-  const { inventory, nodes, clusters, job, notes } = loaded;
+  const { inventory, nodes, job, notes } = loaded;
   const { heal } = inventory;
   if (!options.quiet) for (const note of notes) writers.err(note);
   if (options.plan) {
     const path = resolveRunPath(job, outOf(options), options.fresh === true);
-    const done = job.queue === undefined ? undefined : loadQueuedTasks(path, job);
-    const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done);
-    const planned = planClusters(job, clusters, matchesAnyPattern, done?.size());
+    const { plan, clusters: planned, mayRun } = planJobOn(loaded, job, path);
     const ofClusters = planned.length === 0 ? {} : { clusters: planned };
     if (options.json) writers.out(formatJson({ ...plan, ...ofClusters, project: describeProject(job), notes }, 2));
     else {
       const healing = heal === undefined ? [] : [formatHealSettings(heal, nodes)];
       writers.out([...(options.verbose ? [formatProject(job)] : []), ...healing, formatPlan(plan, planned)].join("\n"));
     }
-    const mayRun =
-      plan.units === "0" ||
-      nodes.some((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined) ||
-      planned.some(({ refused }) => refused === undefined);
     if (mayRun) return 0;
     if (!options.json) writers.err("no node of the inventory may run this job");
     return EXIT_STATUS.NO_NODE;

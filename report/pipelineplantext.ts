@@ -10,17 +10,19 @@ import { formatPlan } from "./plantext.js";
 /** The most values of a step that are listed. */
 const MAX_NAMED_VALUES = 5;
 
-/** Formats what would run and in which order. `plans` and `clusters` have the plans of steps whose jobs are known. */
-export function formatPipelinePlan(
-  pipeline: Pipeline,
-  plans: ReadonlyMap<string, RunPlan>,
-  clusters: ReadonlyMap<string, ClusterPlan[]> = new Map(),
-): string {
+/** The plan of a step's job. */
+interface StepPlan {
+  plan: RunPlan;
+  clusters: ClusterPlan[];
+}
+
+/** Formats what would run and in which order. `plans` has those of steps whose jobs are known. */
+export function formatPipelinePlan(pipeline: Pipeline, plans: ReadonlyMap<string, StepPlan>): string {
   const order = sortTopologically(new Map(pipeline.steps.map((step) => [step.name, step.needs])));
   const lines = order.flatMap((name) => {
     const step = pipeline.steps.find((one) => one.name === name)!;
     const after = step.needs.length === 0 ? "" : `, after ${step.needs.join(" and ")}`;
-    const detail = formatDetail(step, plans.get(name), clusters.get(name)).map((line) => `    ${line}`);
+    const detail = formatDetail(step, plans.get(name)).map((line) => `    ${line}`);
     return [`${name}: ${formatAction(step)}${formatEach(step)}${after}`, ...detail];
   });
   return toPrintableText([
@@ -30,10 +32,10 @@ export function formatPipelinePlan(
   ]);
 }
 
-function formatDetail(step: PipelineStep, plan: RunPlan | undefined, clusters: ClusterPlan[] | undefined): string[] {
-  const unknown = plan === undefined ? describeUnknownJob(step) : undefined;
-  if (plan === undefined) return unknown === undefined ? [] : [unknown];
-  const lines = formatPlan(plan, clusters).split("\n").slice(0, -1);
+function formatDetail(step: PipelineStep, planned: StepPlan | undefined): string[] {
+  const unknown = planned === undefined ? describeUnknownJob(step) : undefined;
+  if (planned === undefined) return unknown === undefined ? [] : [unknown];
+  const lines = formatPlan(planned.plan, planned.clusters).split("\n").slice(0, -1);
   return step.each === undefined ? lines : ["with the first value:", ...lines];
 }
 

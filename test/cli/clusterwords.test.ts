@@ -42,6 +42,18 @@ t.test("a plan ends as the run would where nothing can run the job", async (t) =
   t.match(JSON.parse(document.out).clusters, [{ cluster: "hpc", pilots: 0 }]);
 });
 
+t.test("a plan of a pipeline says which step can run nowhere", async (t) => {
+  const [wide, fine] = [writeJob("wide-step", { cores: 4, gpus: 0 }), writeJob("fine-step", {})];
+  const steps = { fine: { job: fine }, wide: { job: wide, needs: ["fine"] } };
+  const pipeline = shop.write("pipeline.yaml", { name: "both", steps });
+  const plan = await muster("run", pipeline, "--plan");
+  t.match(plan, { code: 69, err: "step wide: no node of the inventory may run this job\n" });
+  const document = await muster("run", pipeline, "--plan", "--json");
+  t.match(document, { code: 69, err: "" });
+  t.match(JSON.parse(document.out).steps, [{ step: "fine" }, { step: "wide", clusters: [{ pilots: 0 }] }]);
+  t.match(await muster("run", pipeline, "--plan", "--only", "fine"), { code: 0, err: "" });
+});
+
 t.test("a node without a profile is called so", async (t) => {
   const refusal = async (needs: object) => (await muster("run", writeJob("gpu", needs), "--plan")).out;
   t.match(

@@ -206,7 +206,7 @@ export const TEXTS: Record<string, Rendering> = {
     (one) => {
       const [first, ...others] = one.pipeline.steps as [Pipeline["steps"][0], ...Pipeline["steps"]];
       const steps = [first, ...others.map((step) => ({ ...step, needs: [first.name] }))];
-      return formatPipelinePlan({ ...one.pipeline, steps }, new Map([[first.name, one.plan]]));
+      return formatPipelinePlan({ ...one.pipeline, steps }, new Map([[first.name, { plan: one.plan, clusters: [] }]]));
     },
     KINDS,
   ),
