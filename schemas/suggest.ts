@@ -15,7 +15,7 @@ export function findNearest(word: string, known: Iterable<string>): string | und
 }
 
 /** How many known words are listed. */
-const MAX_LISTED = 30;
+const MAX_LISTED = 12;
 
 /** Returns "did you mean X?", or the list of known words if none is near (of many, the nearest); undefined if there are none. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
@@ -26,7 +26,7 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   if (all.length <= MAX_LISTED) return `known here: ${all.join(", ")}`;
   const byDistance = all.map((one) => ({ one, far: editDistance(normalizeWord(word), normalizeWord(one)) }));
   const nearest = byDistance.sort((a, b) => a.far - b.far).slice(0, MAX_LISTED);
-  return `known here: ${nearest.map(({ one }) => one).join(", ")}, ...`;
+  return `known here: ${nearest.map(({ one }) => one).join(", ")} and ${all.length - MAX_LISTED} more`;
 }
 
 /** The Levenshtein distance, except that the same letters in another order count as one edit. */
