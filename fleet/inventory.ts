@@ -9,6 +9,7 @@ import type { InventoryFile } from "../schemas/types.js";
 import { createInvalidFileError } from "../schemas/violations.js";
 import { type Drain, drainsFilePath, readDrains } from "./drains.js";
 import { type HealSettings, readHealSettings } from "./healing/healsettings.js";
+import { findLimitProblems } from "./limitproblems.js";
 import { createDefaultNode, mergeNode } from "./mergenode.js";
 import type { Node } from "./node.js";
 import { type PythonEnv, readPythonEnvs } from "./pythonenvs.js";
@@ -172,6 +173,7 @@ export function parseInventory(source: Source, file: string): Inventory {
       merged.flatMap((one) => (Array.isArray(one) ? [] : [one])),
     ),
   );
+  mergeProblems.push(...findLimitProblems(source, value));
   const manifests = readManifests(source, value, mergeProblems);
   const pythonEnvs = readPythonEnvs(source, folder, mergeProblems);
   const heal = readHealSettings(source, folder, mergeProblems);

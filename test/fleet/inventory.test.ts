@@ -131,6 +131,13 @@ t.test("an invalid inventory is rejected", async (t) => {
         "2:32 manifests.m.in[0] has an invalid regular expression: Invalid regular expression: /(a|/m: Unterminated group",
       ],
     ],
+    [
+      "profiles: {x: {limits: {size: {best: 5, max: 4}, other: {best: 4, max: 4}}}}\nnodes: {a: {limits: {n: {best: 2, max: 1.5}}}}\n",
+      [
+        "1:38 profiles.x.limits.size.best: 5 is above max, which is 4",
+        "2:32 nodes.a.limits.n.best: 2 is above max, which is 1.5",
+      ],
+    ],
     ["nodes: {a: {}}\nfiles: {rel: x}\n", ['2:9 "rel" must be an absolute path on the node, or begin with ~/']],
     [
       "nodes: {a: {pci: [03:00.0], python_modules: [a-b]}}\n",
