@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import t from "tap";
@@ -94,6 +94,19 @@ t.test("nvidia", async (t) => {
     other.setGpus({ tools: undefined });
     t.equal(named.exit, 69);
     t.equal(named.out, "test/gpu/run: nvidia-smi: no answer within 20 s.\n");
+  });
+
+  t.test("a signal while the power cap is another one restores it", { skip }, async (t) => {
+    const settings = join(other.root, "run/fake-nvidia");
+    rmSync(settings, { recursive: true, force: true });
+    const suite = runSuite(other, "power");
+    const readLog = () => (existsSync(join(settings, "log")) ? readFileSync(join(settings, "log"), "utf8") : "");
+    await waitUntil("the cap is another one", () => readLog().includes("-pl 345\n"));
+    process.kill(other.processes().find(({ argv }) => argv.includes("suite.main"))!.pid, "SIGHUP");
+    const { exit, out } = await suite;
+    t.equal(exit, 129, out);
+    t.match(out, /^test\/gpu\/run: SIGHUP: the checks end here\n0 ok, 0 failed, 0 skipped in /m);
+    t.match(readLog(), /^(\S+) -pl 345\n(.*\n)*\1 -pl 350\.00\n$/m, "the card has its cap again");
   });
 
   t.test("a tool that names no processes, as in a container", { skip }, async (t) => {

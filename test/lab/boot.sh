@@ -20,12 +20,16 @@ read -r pid _ </proc/self/stat
 root=$NODE_DISK/root
 mkdir -p "$NODE_DISK"/{upper,work,root,home}
 
-# The coordinator's /var/tmp has lock files of its own runs, which come and go.
+is_new=
 if [[ ! -d $NODE_DISK/upper/var/tmp ]]; then
+  is_new=yes
+  # The coordinator's /var/tmp has lock files of its own runs, which come and go.
   mkdir -p -m 1777 "$NODE_DISK/upper/var/tmp"
   python3 -ISc 'import os, sys; os.setxattr(sys.argv[1], "trusted.overlay.opaque", b"y")' "$NODE_DISK/upper/var/tmp"
 fi
 mount -t overlay overlay -o "lowerdir=/,upperdir=$NODE_DISK/upper,workdir=$NODE_DISK/work" "$root"
+# Where the coordinator has tools for GPUs, they would speak of its own cards.
+[[ -n $is_new ]] && rm -f "$root"/usr/bin/{amd-smi,nvidia-smi,rocm-smi}
 
 covered() { mount -t tmpfs -o "mode=$2" tmpfs "$root$1"; }
 
