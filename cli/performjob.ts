@@ -42,22 +42,9 @@ export async function performJob(
   writers: Writers,
   { results: output, listener }: RunExtras = {},
 ): Promise<number> {
-  const { inventory, nodes, job, notes } = loaded;
-  const { heal } = inventory;
+  const { inventory, job, notes } = loaded;
   if (!options.quiet) for (const note of notes) writers.err(note);
-  if (options.plan) {
-    const path = resolveRunPath(job, outOf(options), options.fresh === true);
-    const { plan, clusters: planned, mayRun } = planJobOn(loaded, job, path);
-    const ofClusters = planned.length === 0 ? {} : { clusters: planned };
-    if (options.json) writers.out(formatJson({ ...plan, ...ofClusters, project: describeProject(job), notes }, 2));
-    else {
-      const healing = heal === undefined ? [] : [formatHealSettings(heal, nodes)];
-      writers.out([...(options.verbose ? [formatProject(job)] : []), ...healing, formatPlan(plan, planned)].join("\n"));
-    }
-    if (mayRun) return 0;
-    if (!options.json) writers.err("no node of the inventory may run this job");
-    return EXIT_STATUS.NO_NODE;
-  }
+  if (options.plan) return printPlan(loaded, options, writers);
   if (!options.quiet && !options.json) writers.err(describeInventory(inventory, options.inventory !== undefined));
   // What chunks print must not be drawn over.
   const printsResults = output !== undefined || options.jsonLines === true;
@@ -98,6 +85,26 @@ export async function performJob(
   } finally {
     stop.release();
   }
+}
+
+/** Prints what would run. Returns 0, or 69 where no node and no cluster may run it. */
+function printPlan(loaded: LoadedJob, options: RunCommandOptions, writers: Writers): number {
+  const { inventory, nodes, job, notes } = loaded;
+  const { plan, clusters, mayRun } = planJobOn(
+    loaded,
+    job,
+    resolveRunPath(job, outOf(options), options.fresh === true),
+  );
+  const ofClusters = clusters.length === 0 ? {} : { clusters };
+  if (options.json) writers.out(formatJson({ ...plan, ...ofClusters, project: describeProject(job), notes }, 2));
+  else {
+    const project = options.verbose ? [formatProject(job)] : [];
+    const healing = inventory.heal === undefined ? [] : [formatHealSettings(inventory.heal, nodes)];
+    writers.out([...project, ...healing, formatPlan(plan, clusters)].join("\n"));
+  }
+  if (mayRun) return 0;
+  if (!options.json) writers.err("no node of the inventory may run this job");
+  return EXIT_STATUS.NO_NODE;
 }
 
 /** Returns the absolute path of `--out`. */

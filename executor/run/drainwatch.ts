@@ -1,4 +1,4 @@
-import { type Drain, describeDrain, readDrains } from "../../fleet/drains.js";
+import { type Drain, describeDrain, drainsFilePath, readDrains } from "../../fleet/drains.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { Coordinator } from "./coordinator.js";
 import type { RunObserver } from "./runobserver.js";
@@ -63,4 +63,9 @@ function describeChange(drain: Drain | undefined): string {
   if (drain === undefined) return "it is no longer drained";
   const running = drain.now ? "what runs there is stopped, and runs elsewhere" : "what runs there continues";
   return `${describeDrain(drain)}: it gets no new chunks; ${running}`;
+}
+
+/** Returns the file that has the drains of a run's nodes. `inventory`: its path; "local" = this machine alone, which has no such file. */
+export function findDrainsFile(inventory: string): string | undefined {
+  return drainsFilePath(inventory === "local" ? undefined : inventory);
 }

@@ -2,7 +2,7 @@ import { describeDrain } from "../../fleet/drains.js";
 import type { Node } from "../../fleet/node.js";
 import { formatDuration } from "../../schemas/numbertext.js";
 import type { Chunk, Job } from "../job/job.js";
-import { findNodeRefusal, findPinRefusal } from "../schedule/slots/nodeslots.js";
+import { findNodeRefusal, findPinRefusal, type NodeMatcher } from "../schedule/slots/nodeslots.js";
 import type { ChunkAttempt } from "./record/chunkattempts.js";
 import { ENDS_TOO_SOON, type LiveNode, type LiveRun, type LiveSlot } from "./record/liverun.js";
 
@@ -28,7 +28,7 @@ export interface PlacementFacts {
   chunk: JudgedChunk;
   /** Of the inventory, with the drains of now. */
   nodes: readonly Node[];
-  isSelected: (node: Node, patterns: readonly string[]) => boolean;
+  isSelected: NodeMatcher;
   live: LiveRun;
   /** At this chunk. */
   attempts: readonly ChunkAttempt[];

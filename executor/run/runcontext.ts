@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
 import type { Node } from "../../fleet/node.js";
 import { agentProgram, joinProgram, type NodeProgram } from "../../templates/nodeprograms.js";
@@ -5,10 +6,11 @@ import type { Job, JobRequirements } from "../job/job.js";
 import type { BuildSpec } from "../job/project/buildspec.js";
 import { ANY_OUTPUTS, type ExpectedOutputs } from "./agent/linelimits.js";
 import { SharedPacks } from "./node/sharedpacks.js";
-import type { SyntaxCheck } from "./node/syntaxcheck.js";
+import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { PreemptedChunks } from "./preemptedchunks.js";
 import type { FileContent } from "./record/filehashes.js";
-import type { KeptStates } from "./record/keptstates.js";
+import { KeptStates } from "./record/keptstates.js";
+import type { RunDirectory } from "./record/rundir.js";
 import type { ProjectSnapshot } from "./record/snapshot.js";
 import type { VerifyNode } from "./verifynode.js";
 
@@ -49,6 +51,45 @@ export interface RunContext {
   /** Undefined where the job needs no playbooks. */
   verifyNode: VerifyNode | undefined;
   dialer: Dialer;
+}
+
+/** Creates the context of a run that is about to work. `contents`: of every staged file. */
+export function createRunContext(
+  job: Job,
+  directory: RunDirectory,
+  common: Pick<RunContext, "contents" | "dialer" | "verifyNode">,
+): RunContext {
+  return {
+    ...common,
+    id: directory.id,
+    name: job.name,
+    formerIds: directory.formerIds,
+    nonce: directory.nonce,
+    nonces: directory.nonces,
+    priority: job.priority,
+    snapshot: directory.snapshot,
+    directory: job.directory,
+    build: job.build,
+    logs: join(directory.path, "logs"),
+    states: new KeptStates(join(directory.path, "state"), common.contents),
+    preempted: new PreemptedChunks(),
+    agent: agentProgram(),
+    outputs: {
+      named: job.mostOutputs ?? 0,
+      found: job.findsOutputs === true,
+      state: job.keepsState === true,
+      inlineBytes: 0,
+    },
+    needs: job.needs,
+    pythonEnv: job.pythonEnv,
+    ...(isUnproven(directory) ? { syntaxCheck: new SyntaxCheck(job) } : {}),
+    packs: new SharedPacks(),
+  };
+}
+
+/** Whether no chunk has succeeded, so that its programs may be at fault. Only the files that the run keeps would be checked. */
+function isUnproven({ replay, changedFiles }: RunDirectory): boolean {
+  return replay.committedChunks === 0 && changedFiles.length === 0;
 }
 
 /**

@@ -1,7 +1,6 @@
-import type { Node } from "../../../fleet/node.js";
 import type { Cluster } from "../../../fleet/slurm/cluster.js";
 import type { JobRequirements } from "../../job/job.js";
-import { findNodeRefusal, selectSlots } from "../../schedule/slots/nodeslots.js";
+import { findNodeRefusal, type NodeMatcher, selectSlots } from "../../schedule/slots/nodeslots.js";
 
 /** What a pilot of a cluster can do for a job. */
 export type PilotSlots =
@@ -15,7 +14,7 @@ export type PilotSlots =
 export function findPilotSlots(
   { pilot, request }: Cluster,
   needs: JobRequirements,
-  isSelected: (node: Node, patterns: readonly string[]) => boolean,
+  isSelected: NodeMatcher,
 ): PilotSlots {
   if (needs.playbooks.length > 0)
     return { ok: false, reason: `needs.playbooks is for machines that muster keeps in their state` };

@@ -1,6 +1,6 @@
-import type { Node } from "../../../fleet/node.js";
 import type { Cluster } from "../../../fleet/slurm/cluster.js";
 import type { Job } from "../../job/job.js";
+import type { NodeMatcher } from "../../schedule/slots/nodeslots.js";
 import { findPilotSlots } from "./pilotslots.js";
 
 /** What a cluster may do in a job, from the inventory alone. */
@@ -21,7 +21,7 @@ export interface ClusterPlan {
 export function planClusters(
   { kind, needs, units }: Pick<Job, "kind" | "needs" | "units">,
   clusters: readonly Cluster[],
-  isSelected: (node: Node, patterns: readonly string[]) => boolean,
+  isSelected: NodeMatcher,
   doneUnits = 0n,
 ): ClusterPlan[] {
   return clusters.map((cluster) => {

@@ -1,8 +1,8 @@
 import type { Dialer } from "../../../fleet/connect.js";
-import type { Node } from "../../../fleet/node.js";
 import type { Cluster } from "../../../fleet/slurm/cluster.js";
 import type { SlurmEngine } from "../../../fleet/slurm/slurmengine.js";
 import type { JobRequirements } from "../../job/job.js";
+import type { NodeMatcher } from "../../schedule/slots/nodeslots.js";
 import type { ExcludedNode } from "../record/runsummary.js";
 import { findPilotSlots } from "./pilotslots.js";
 
@@ -18,7 +18,7 @@ export interface UsedCluster {
 export function selectUsedClusters(
   clusters: readonly Cluster[],
   needs: JobRequirements,
-  isSelected: (node: Node, patterns: readonly string[]) => boolean,
+  isSelected: NodeMatcher,
   dialer: Dialer,
   leftOut: ExcludedNode[],
 ): UsedCluster[] {

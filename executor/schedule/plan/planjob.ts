@@ -9,7 +9,7 @@ import { OverheadEstimate } from "../rates/overhead.js";
 import { PredictionError } from "../rates/predictionerror.js";
 import type { LearnedRates } from "../rates/rates.js";
 import { countSlotsSeen, expectNodes, guessMachine } from "../slots/expectednodes.js";
-import { findNodeRefusal, selectSlots } from "../slots/nodeslots.js";
+import { findNodeRefusal, type NodeMatcher, selectSlots } from "../slots/nodeslots.js";
 import { rateKey, slotKey } from "../slots/slotstate.js";
 import { forecast } from "./forecast.js";
 import { findUnplaceable, listSlotRefusals, type SlotRefusal, type UnplaceableTasks } from "./planrefusals.js";
@@ -65,8 +65,6 @@ export interface RunPlan {
   isGuess?: true;
 }
 
-type NodeMatcher = (node: Node, patterns: readonly string[]) => boolean;
-
 const NOTHING_LEARNED: LearnedRates = { slots: new Map() };
 
 /**
@@ -76,7 +74,7 @@ const NOTHING_LEARNED: LearnedRates = { slots: new Map() };
 export function planJob(
   job: Job,
   nodes: Node[],
-  selected: NodeMatcher,
+  isSelected: NodeMatcher,
   learned = NOTHING_LEARNED,
   done = new IntervalSet(),
 ): RunPlan {
@@ -84,7 +82,7 @@ export function planJob(
   const refusals = new Map(
     nodes.flatMap((node) => {
       const refused =
-        findNodeRefusal(node, job.needs, selected) ?? (node.drain && `it is ${describeDrain(node.drain)}`);
+        findNodeRefusal(node, job.needs, isSelected) ?? (node.drain && `it is ${describeDrain(node.drain)}`);
       return refused === undefined ? [] : [[node, refused] as const];
     }),
   );
@@ -102,36 +100,11 @@ export function planJob(
   });
   const slots = able.flatMap((one) => one.slots);
   const shares = slots.length === 0 ? undefined : forecast(job, { expected, learned }, done);
-  const rates = slots.flatMap(({ rate }) => rate ?? []);
-  const width = job.gpuCounts?.fewest ?? 1;
-  const known = {
-    slots: slots.length / width,
-    rate: rates.length === slots.length ? rates.reduce((sum, one) => sum + one, 0) : undefined,
-    slowest: rates.length === 0 ? undefined : width * Math.min(...rates),
-  };
+  const known = summarizeRates(slots, job.gpuCounts?.fewest ?? 1);
   const plans = able.map(({ node, refused, refusals, slots: there }): NodePlan => {
     if (refused !== undefined) return { node: node.name, slots: 0, chunkUnits: "0", perSlot: [], refused, refusals };
-    const perSlot = there.map((slot): SlotPlan => {
-      const share = shares?.get(slotKey(slot.node, slot.slot));
-      return {
-        slot: slot.slot,
-        rate: job.kind === "range" ? slot.rate : undefined,
-        ...share,
-        units: share === undefined ? undefined : `${share.units}`,
-      };
-    });
     const first = firstChunkSize(job, there[0]!, known, learned);
-    const most = Math.max(...there.map(({ sharers = 1 }) => sharers));
-    const shared = most === 1 ? {} : { perGpu: most };
-    return {
-      node: node.name,
-      slots: there.length,
-      ...shared,
-      chunkUnits: `${first}`,
-      ...sumPlans(perSlot),
-      perSlot,
-      refusals,
-    };
+    return { node: node.name, chunkUnits: `${first}`, ...planSlots(job, there, shares), refusals };
   });
   const working = plans.filter((plan) => plan.refused === undefined);
   const { chunks, seconds } = working.length === 0 ? {} : sumPlans(working);
@@ -146,6 +119,31 @@ export function planJob(
     ...(seconds !== undefined && isGuessed(job, slots, learned) ? { isGuess: true } : {}),
   };
   return addStartup(addOverhead(plan, job, learned), learned);
+}
+
+/** What is known of the rates of slots; `width`: of them that one chunk takes. */
+function summarizeRates(slots: readonly Slot[], width: number) {
+  const rates = slots.flatMap(({ rate }) => rate ?? []);
+  return {
+    slots: slots.length / width,
+    rate: rates.length === slots.length ? rates.reduce((sum, one) => sum + one, 0) : undefined,
+    slowest: rates.length === 0 ? undefined : width * Math.min(...rates),
+  };
+}
+
+/** Plans the slots of a node. `shares`: what each slot of the fleet computes, by its key; undefined = that is not known. */
+function planSlots(job: Job, slots: readonly Slot[], shares: ReturnType<typeof forecast> | undefined) {
+  const perSlot = slots.map((slot): SlotPlan => {
+    const share = shares?.get(slotKey(slot.node, slot.slot));
+    return {
+      slot: slot.slot,
+      rate: job.kind === "range" ? slot.rate : undefined,
+      ...share,
+      units: share === undefined ? undefined : `${share.units}`,
+    };
+  });
+  const most = Math.max(...slots.map(({ sharers = 1 }) => sharers));
+  return { slots: slots.length, ...(most === 1 ? {} : { perGpu: most }), ...sumPlans(perSlot), perSlot };
 }
 
 /** Whether a slot's rate comes from its profile. The durations of tasks are measured, or said by the job. */

@@ -2,7 +2,7 @@ import { listProfiles } from "../../../fleet/gpus/gpugroups.js";
 import type { Node, Profile } from "../../../fleet/node.js";
 import type { Problem } from "../../../schemas/errors.js";
 import type { Job, LimitedValue } from "../../job/job.js";
-import { findNodeRefusal, findProfileRefusal } from "../slots/nodeslots.js";
+import { findNodeRefusal, findProfileRefusal, type NodeMatcher } from "../slots/nodeslots.js";
 
 /** What the `limits` of the eligible nodes mean for a job's values: `problems` forbid the run, `notes` do not. */
 export interface LimitFindings {
@@ -24,13 +24,9 @@ interface SharedLimit {
  * refused even if other nodes would accept it: the placement of chunks is not known beforehand, and a value that freezes a
  * rig costs all work on it.
  */
-export function checkLimits(
-  job: Job,
-  nodes: Node[],
-  selected: (node: Node, patterns: readonly string[]) => boolean,
-): LimitFindings {
+export function checkLimits(job: Job, nodes: Node[], isSelected: NodeMatcher): LimitFindings {
   const eligible = nodes
-    .filter((node) => findNodeRefusal(node, job.needs, selected) === undefined)
+    .filter((node) => findNodeRefusal(node, job.needs, isSelected) === undefined)
     .flatMap((node) => listEligible(node, job));
   const findings: LimitFindings = { problems: [], notes: [] };
   for (const limited of job.limitedValues)

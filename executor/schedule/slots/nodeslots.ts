@@ -17,13 +17,12 @@ export interface MachineFacts {
   memory?: number;
 }
 
+/** Whether one of some names, tags and globs selects a node. */
+export type NodeMatcher = (node: Node, patterns: readonly string[]) => boolean;
+
 /** Returns why a node gets no work of a job, from the inventory alone; undefined = it may. */
-export function findNodeRefusal(
-  node: Node,
-  needs: JobRequirements,
-  selected: (node: Node, patterns: readonly string[]) => boolean,
-): string | undefined {
-  if (needs.nodes !== undefined && !selected(node, needs.nodes)) return `needs.nodes does not name it`;
+export function findNodeRefusal(node: Node, needs: JobRequirements, isSelected: NodeMatcher): string | undefined {
+  if (needs.nodes !== undefined && !isSelected(node, needs.nodes)) return `needs.nodes does not name it`;
   const refusals = listProfiles(node).map((profile) => findProfileRefusal(profile, needs));
   return refusals.includes(undefined) ? undefined : [...new Set(refusals)].join("; ");
 }
