@@ -44,7 +44,6 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
   const own: NodeKeys = file.nodes[name] ?? {};
   const profileName = own.profile ?? NO_PROFILE;
   const profile = Object.hasOwn(file.profiles ?? {}, profileName) ? file.profiles?.[profileName] : undefined;
-  const problems: Problem[] = [];
   if (own.profile !== undefined && profile === undefined && own.profile !== NO_PROFILE)
     return [
       {
@@ -53,17 +52,6 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
         hint: suggest(own.profile, Object.keys(file.profiles ?? {})) ?? "describe it under profiles",
       },
     ];
-  if (own.power_cycle !== undefined && own.connection === "local")
-    problems.push({
-      ...source.positionOf(["nodes", name, "power_cycle"]),
-      message: `nodes.${name}.power_cycle: muster runs on this machine, and never power-cycles it`,
-      hint: "remove power_cycle",
-    });
-  const hostProblem = own.host === undefined ? undefined : findHostProblem(own.host);
-  if (hostProblem !== undefined) {
-    const { message, hint } = hostProblem;
-    problems.push({ ...source.positionOf(["nodes", name, "host"]), message: `nodes.${name}.host: ${message}`, hint });
-  }
   const layers: InventoryLayer[] = [
     { path: ["defaults"], keys: (file.defaults ?? {}) as InventoryLayer["keys"] },
     // Settings that a profile has for whole nodes do not hold where GPUs are of several kinds.
@@ -78,7 +66,11 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     ...findSharingProblem(source, layers),
     ...findSettingsProblems(source, layers, pick("vendor") ?? "none"),
   ];
-  problems.push(...(several?.problems ?? ownProblems()), ...findRocmProblems(source, layers));
+  const problems = [
+    ...findAddressProblems(source, name, own),
+    ...(several?.problems ?? ownProblems()),
+    ...findRocmProblems(source, layers),
+  ];
   if (problems.length > 0) return problems;
   const connection = own.connection ?? "ssh";
   return {
@@ -111,6 +103,23 @@ export function mergeNode(source: Source, folder: string, name: string): Node | 
     pricePerKwh: parseValue(pick("price"), parsePrice),
     state: mergeNodeState(source, folder, layers),
   };
+}
+
+/** Returns what is wrong with the way to a machine: its host, and how it is power-cycled. */
+function findAddressProblems(source: Source, name: string, { connection, host, power_cycle }: NodeKeys): Problem[] {
+  const report = (key: "host" | "power_cycle", message: string, hint: string): Problem => ({
+    ...source.positionOf(["nodes", name, key]),
+    message: `nodes.${name}.${key}: ${message}`,
+    hint,
+  });
+  const problems: Problem[] = [];
+  if (power_cycle !== undefined && connection === "local")
+    problems.push(
+      report("power_cycle", "muster runs on this machine, and never power-cycles it", "remove power_cycle"),
+    );
+  const hostProblem = host === undefined ? undefined : findHostProblem(host);
+  if (hostProblem !== undefined) problems.push(report("host", hostProblem.message, hostProblem.hint));
+  return problems;
 }
 
 /** Finds out that a host holds what belongs into keys of its own. An IPv6 address has more than one colon. */

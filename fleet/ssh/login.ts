@@ -5,6 +5,7 @@ import SftpClient from "ssh2-sftp-client";
 import type { ConnectionError, NodeStep } from "../connectionerror.js";
 import { coalesceWrites } from "./coalescewrites.js";
 import type { Credentials } from "./credentials.js";
+import { HandshakeRecord } from "./handshakerecord.js";
 import type { Hop } from "./hop.js";
 import { verifyHostKey } from "./hostkeys.js";
 import { formatKeyFingerprint, readKeyType } from "./knownhosts.js";
@@ -19,13 +20,6 @@ export interface LoginOffer {
   algorithms: Algorithms;
 }
 
-/** ssh2 reports the host key algorithms of a server only in debug messages with this prefix. */
-const HOST_KEY_OFFER = "Handshake: (remote) Host key format: ";
-/** The debug message that the server accepts a key, before ssh2 signs with it. */
-const KEY_ACCEPTED = "Inbound: Received USERAUTH_PK_OK";
-/** The debug message with the methods by which a log-in may continue. */
-const METHOD_REPLY = /^Inbound: Received USERAUTH_FAILURE \((.*)\)$/;
-
 /** Logs in over `stream`, and closes it if that fails or `signal` fires first. Rejects with a ConnectionError. */
 export async function logIn(
   hop: Hop,
@@ -35,19 +29,12 @@ export async function logIn(
   stream: Duplex,
   signal?: AbortSignal,
 ): Promise<SshConnection> {
-  let hostKeyOffer: string[] | undefined;
-  const methodReplies: string[][] = [];
-  let isKeyAccepted = false;
-  let continuations: string[] | undefined;
+  const record = new HandshakeRecord();
   const explain = (error: Error) => {
+    const { hostKeyOffer, methodReplies, continuations } = record;
     const proxyErrors = stream instanceof ProxyStream ? stream.errorText : "";
-    return explainLoginError(error, hop, where, {
-      ...credentials,
-      hostKeyOffer,
-      proxyErrors,
-      methodReplies,
-      continuations,
-    });
+    const seen = { hostKeyOffer, proxyErrors, methodReplies, continuations };
+    return explainLoginError(error, hop, where, { ...credentials, ...seen });
   };
   // The stream closed while this handshake waited for its turn.
   if (stream.destroyed) throw explain(stream.errored ?? new Error("connection closed"));
@@ -64,15 +51,7 @@ export async function logIn(
     keepaliveCountMax: 3,
     authHandler: credentials.methods as ConnectConfig["authHandler"],
     algorithms,
-    debug: (text) => {
-      if (text.startsWith(HOST_KEY_OFFER)) hostKeyOffer = text.slice(HOST_KEY_OFFER.length).split(",");
-      if (text === KEY_ACCEPTED) isKeyAccepted = true;
-      const methods = METHOD_REPLY.exec(text)?.[1]?.split(",");
-      if (methods === undefined) return;
-      methodReplies.push(methods);
-      if (isKeyAccepted) continuations = methods;
-      isKeyAccepted = false;
-    },
+    debug: (text) => record.note(text),
     hostVerifier: (key: Buffer) => {
       // When keys are renewed later, the machine must show the same one.
       if (acceptedKey !== undefined) return key.equals(acceptedKey);
