@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JournalEntry } from "../executor/run/record/journalentry.js";
 import type { LiveRun } from "../executor/run/record/liverun.js";
 import { RunWatch } from "../executor/run/record/runwatch.js";
-import { formatNodeEntry } from "../report/journaltext.js";
+import { formatNotice } from "../report/journaltext.js";
 import type { Writers } from "../report/writers.js";
 import { createLiveDisplay } from "./livedisplay.js";
 import type { CommonOptions } from "./options.js";
@@ -60,8 +60,9 @@ function omitLastAttempts(entries: readonly JournalEntry[]): JournalEntry[] {
 }
 
 function showEntry(entry: JournalEntry, progress: Progress): void {
-  const line = formatNodeEntry(entry);
+  const line = formatNotice(entry);
   if (line !== undefined) progress.notice(line);
   else if (entry.e === "failed") progress.chunkFailed(entry.failure);
+  else if (entry.e === "canary" && entry.differing !== undefined) progress.recheckDiffered(entry.differing);
   else if (entry.e === "tried") progress.attemptFailed({ ...entry, exit: null, signal: null, stderr: "" });
 }

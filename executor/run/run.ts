@@ -10,6 +10,7 @@ import { Coordinator } from "./coordinator.js";
 import { declareLifetime } from "./declarelifetime.js";
 import { findDrainsFile } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
+import { journalNotices } from "./noticelog.js";
 import { endOpenPilots } from "./pilots/endopenpilots.js";
 import { selectUsedClusters } from "./pilots/usedcluster.js";
 import { RunCounters } from "./record/counters.js";
@@ -91,7 +92,7 @@ async function perform(
 ): Promise<RunSummary> {
   const { job, directory, candidates, cleaning, dialer } = opened;
   const { able, leftOut } = candidates;
-  const { observer } = options;
+  const observer = journalNotices(options.observer, directory);
   const clusters = selectUsedClusters(options.clusters ?? [], job.needs, options.isSelected, dialer, leftOut);
   if (able.length + clusters.length === 0) throw createExclusionError(candidates);
   const run = createRunContext(job, directory, { contents, dialer, verifyNode: options.verifyNode });
@@ -103,7 +104,7 @@ async function perform(
   directory.journal.add({ e: "nodes", nodes: names, inventory: options.inventory, addresses });
   await directory.journal.flush();
   const [cluster, ...others] = clusters;
-  const watches = new RunWatches({ job, directory, coordinator, run, clusters, leftOut }, options);
+  const watches = new RunWatches({ job, directory, coordinator, run, clusters, leftOut }, { ...options, observer });
   try {
     if (able.length === 0 && cluster !== undefined) coordinator.event(declareLifetime(job, [cluster, ...others]));
     const pilotsJoined = watches.start();

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -107,6 +107,9 @@ t.test("a run goes on when its terminal is gone, and can be attached to from els
     errors += bytes;
   });
   await waitUntil("it follows the only run", () => errors.includes("run directory: "));
+  const drains = shop.write(".muster-drain.json", "damaged");
+  await waitUntil("it says what the run says", () => errors.includes("cannot read which nodes are drained: "));
+  rmSync(drains);
   follower.kill("SIGINT");
   t.match(await following, { code: 130, err: /far runs on; to see it again: muster attach runs\/far\n$/ });
   t.ok(isAlive(pid), "the run goes on");

@@ -69,7 +69,7 @@ export const NOT_RENDERED = [
   // It prints the output of renderRun, renderPipeline and PlainProgress.
   "TtyProgress",
   "LiveScreen",
-  // A part of PlainProgress and formatNodeEntry.
+  // A part of PlainProgress and formatNotice.
   "formatNodeChange",
   // Values, and parts of formatLiveRun and renderRun.
   "timeAttempt",

@@ -31,7 +31,7 @@ import { toPrintableText } from "../../report/format.js";
 import { formatHealPlan, formatHealStep } from "../../report/healtext.js";
 import { renderHistoryPage } from "../../report/historypage.js";
 import { formatHistory } from "../../report/historytext.js";
-import { formatNodeEntry } from "../../report/journaltext.js";
+import { formatNotice } from "../../report/journaltext.js";
 import { formatLeftovers, formatNodeNames } from "../../report/leftovertext.js";
 import { formatLiveRun, formatMemoryWait } from "../../report/livetext.js";
 import { renderRun, renderTotals } from "../../report/liveview.js";
@@ -69,7 +69,7 @@ import {
   healStep,
   history,
   looks,
-  nodeEntries,
+  noticeEntries,
   pipeline,
   pipelineSummary,
   plan,
@@ -185,9 +185,9 @@ export const TEXTS: Record<string, Rendering> = {
   ),
   formatHealStep: shown(healStep, formatHealStep, new Set(["do", "action", "from", "step", "at"])),
   formatHealPlan: shown(healDecisions, formatHealPlan, new Set(["do", "action", "from", "step", "at"])),
-  formatNodeEntry: shown(
-    nodeEntries,
-    (all) => toPrintableText(all.map((one) => formatNodeEntry(one) ?? "")),
+  formatNotice: shown(
+    noticeEntries,
+    (all) => toPrintableText(all.map((one) => formatNotice(one) ?? "")),
     new Set(["e", "state", "step"]),
   ),
   formatExplanation: shown(

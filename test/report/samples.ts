@@ -283,9 +283,8 @@ export const healDecisions: HealDecision[] = [
 export const healStep: HealStep = { node: "rig", at: "", step: "failed", text: "healing failed: no answer" };
 
 /** What a run journals of its nodes, and `muster attach` shows. */
-export const nodeEntries: JournalEntry[] = [
+export const noticeEntries: JournalEntry[] = [
   { e: "node", at: 1, node: "rig", state: "away", reason: "no route" },
-  { e: "slot", at: 1, node: "rig", slot: 0, out: "is sick" },
-  { e: "heal", at: 1, node: "rig", step: "failed", text: "healing failed: no answer" },
-  { e: "idle", at: 1, node: "rig", slot: 0, attempt: 1, chunk: "7", pci: "0000:03:00.0", seconds: 120 },
+  { e: "notice", at: 1, node: "rig", text: "slot 0 is disabled: is sick" },
+  { e: "notice", at: 1, text: "chunk 7: name data.txt in `inputs`" },
 ];

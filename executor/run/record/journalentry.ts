@@ -99,7 +99,7 @@ export type JournalEntry =
   /** A chunk was rechecked, or its recheck was skipped permanently. `differing` is set if the two results differ. */
   | { e: "canary"; chunk: string; differing?: RecheckDifference }
   /**
-   * A node's state changed. This record and those up to `idle` only serve reports. `at`: seconds since the session began. `price`: what a
+   * A node's state changed. This record and those up to `notice` only serve reports. `at`: seconds since the session began. `price`: what a
    * kilowatt-hour costs there, where it is live and the inventory says so.
    */
   | {
@@ -142,6 +142,8 @@ export type JournalEntry =
     }
   /** A GPU has computed nothing for `seconds`, while an attempt on it goes on. */
   | { e: "idle"; at: number; chunk: string; node: string; slot: number; attempt: number; pci: string; seconds: number }
+  /** What the user of the run was told about it, or about `node`. */
+  | { e: "notice"; at: number; node?: string; text: string }
   /**
    * An attempt was cancelled or evicted, and its output lies in logs/; or an attempt has no logs, and `lostLog` says why. `at` as above;
    * undefined where no coordinator ran.

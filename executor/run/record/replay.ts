@@ -121,6 +121,7 @@ export class RunReplay {
       case "tried":
       case "stopped":
       case "idle":
+      case "notice":
         this.extendSession(entry.at);
         break;
       case "log":

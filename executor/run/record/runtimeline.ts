@@ -70,6 +70,7 @@ export class RunTimeline {
       case "nodes":
       case "pilot":
       case "canary":
+      case "notice":
       case "program":
       case "cancelled":
       case "publishing":
