@@ -11,8 +11,8 @@ const MAX_BYTES_PER_NODE = 1 << 20;
 const MAX_REASON_CHARS = 300;
 
 /**
- * Writes into the journal what happens in a run apart from its results, for reports. No run is resumed from these entries, so they are
- * not flushed: they reach the disk with the next result.
+ * Writes into the journal what happens in a run apart from its results, for reports. No run is resumed from these entries, so they may
+ * reach the disk with the next result; only what somebody who watches should see at once is flushed.
  */
 export class EventLog {
   private readonly bytesByNode = new Map<string, number>();
@@ -38,6 +38,7 @@ export class EventLog {
       reason: reason?.slice(0, MAX_REASON_CHARS),
       price: state === "live" ? node.pricePerKwh : undefined,
     });
+    if (state !== "live" && state !== "connecting") this.flushSoon();
   }
 
   /** Records that a slot is disabled, and why; or enabled again, if `reason` is undefined. */
