@@ -42,7 +42,7 @@ export function createCluster(guess: (rate: number, gpu: number) => number | und
 }
 
 /** Returns the units a second of a slot at a time, whether its node is away or not. */
-export function rateAt(slot: TrueSlot, time: number): number {
+function rateAt(slot: TrueSlot, time: number): number {
   let now = 0;
   for (const [from, rate] of slot.rate) if (from <= time) now = rate;
   return now;
