@@ -22,7 +22,7 @@ export interface Cluster {
 }
 
 /**
- * Creates the nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` returns the rate that the inventory claims
+ * Creates the nodes of inventory.yaml: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` returns the rate that the inventory claims
  * for a true rate.
  */
 export function createCluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
