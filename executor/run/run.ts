@@ -1,10 +1,8 @@
-import { join } from "node:path";
 import { Dialer } from "../../fleet/connect.js";
 import { drainsFilePath, readDrains } from "../../fleet/drains.js";
 import { formatAddress, type Node } from "../../fleet/node.js";
 import type { Cluster } from "../../fleet/slurm/cluster.js";
 import { MusterError } from "../../schemas/errors.js";
-import { agentProgram } from "../../templates/nodeprograms.js";
 import type { Job } from "../job/job.js";
 import { planJob } from "../schedule/plan/planjob.js";
 import { findNodeRefusal } from "../schedule/slots/nodeslots.js";
@@ -14,24 +12,21 @@ import { createLiveSource } from "./buildliverun.js";
 import { countStagedBytes, createCacheError, findCacheRefusal } from "./cachebudget.js";
 import { cleanCompletedRun, createCleanupContext } from "./cleanleftovers.js";
 import { Coordinator } from "./coordinator.js";
+import { createRunContext } from "./createruncontext.js";
 import { declareLifetime } from "./declarelifetime.js";
 import { DrainWatch } from "./drainwatch.js";
 import { finishRun, publishedIn } from "./finishrun.js";
 import { HealWatch } from "./healwatch.js";
-import { SharedPacks } from "./node/sharedpacks.js";
-import { SyntaxCheck } from "./node/syntaxcheck.js";
 import { endOpenPilots } from "./pilots/endopenpilots.js";
 import { PilotRecords } from "./pilots/pilotrecords.js";
 import { PilotWatch } from "./pilots/pilotwatch.js";
 import { selectUsedClusters } from "./pilots/usedcluster.js";
-import { PreemptedChunks } from "./preemptedchunks.js";
 import { QueueWatch } from "./queue/queuewatch.js";
 import { RunCounters } from "./record/counters.js";
 import { explainDiskError } from "./record/diskerror.js";
 import { hashStagedFiles } from "./record/filehashes.js";
 import { setAsideHaltedRun } from "./record/haltedrun.js";
 import { HashMemory } from "./record/hashmemory.js";
-import { KeptStates } from "./record/keptstates.js";
 import type { Leftover } from "./record/leftovers.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
@@ -85,19 +80,10 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   const path = resolveRunPath(job, options.out, options.fresh);
   const contents = await hashStagedFiles(job, new HashMemory(path));
   const stagedBytes = countStagedBytes(job, contents);
-  const leftOut: ExcludedNode[] = [];
-  const able = nodes.filter((node) => {
-    const reason = findNodeRefusal(node, job.needs, options.isSelected) ?? findCacheRefusal(node, stagedBytes);
-    if (reason !== undefined) leftOut.push({ node: node.name, reason });
-    return reason === undefined;
-  });
+  const { able, leftOut } = selectAbleNodes(nodes, job, stagedBytes, options);
   const aside = options.adopt ? undefined : setAsideHaltedRun(path);
   if (aside !== undefined) options.observer.notice(`the halted run is now ${aside}; nothing was done in it`);
-  const directory = await openRunDirectory(path, {
-    job,
-    contents,
-    adopt: options.adopt,
-  });
+  const directory = await openRunDirectory(path, { job, contents, adopt: options.adopt });
   let live: LiveFile | undefined;
   let queue: QueueWatch | undefined;
   let asker: Asker | undefined;
@@ -114,41 +100,13 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
       removeLiveRun(directory.path); // of a coordinator that was killed at its end
       const leftPilots = await endEarlierPilots(directory, options, dialer);
       const leftovers = await cleanCompletedRun(directory, cleaning, leftPilots);
-      const summary = summarize(directory.path, new RunCounters(job, directory.replay), [], leftOut, {
-        state: "complete",
-      });
+      const counters = new RunCounters(job, directory.replay);
+      const summary = summarize(directory.path, counters, [], leftOut, { state: "complete" });
       return { summary: { ...summary, ...publishedIn(directory), leftovers }, wasComplete: true };
     }
     const clusters = selectUsedClusters(options.clusters ?? [], job.needs, options.isSelected, dialer, leftOut);
     if (able.length + clusters.length === 0) throw createExclusionError(nodes, leftOut, stagedBytes);
-    const run = {
-      id: directory.id,
-      name: job.name,
-      formerIds: directory.formerIds,
-      nonce: directory.nonce,
-      nonces: directory.nonces,
-      priority: job.priority,
-      contents,
-      snapshot: directory.snapshot,
-      directory: job.directory,
-      build: job.build,
-      logs: join(directory.path, "logs"),
-      states: new KeptStates(join(directory.path, "state"), contents),
-      preempted: new PreemptedChunks(),
-      agent: agentProgram(),
-      outputs: {
-        named: job.mostOutputs ?? 0,
-        found: job.findsOutputs === true,
-        state: job.keepsState === true,
-        inlineBytes: 0,
-      },
-      needs: job.needs,
-      pythonEnv: job.pythonEnv,
-      verifyNode: options.verifyNode,
-      ...(isUnproven(directory) ? { syntaxCheck: new SyntaxCheck(job) } : {}),
-      packs: new SharedPacks(),
-      dialer,
-    };
+    const run = createRunContext(job, directory, contents, { dialer, verifyNode: options.verifyNode });
     const { observer } = options;
     const ratesFile = new RatesFile(options.ratesFile, job.work, (message) => observer.notice(message));
     const learnedRates = ratesFile.read();
@@ -211,6 +169,22 @@ export async function runJob(job: Job, nodes: Node[], options: RunOptions): Prom
   }
 }
 
+/** Returns the nodes that may work on a job, and why the others may not. `stagedBytes`: of all its files, which a cache must hold. */
+function selectAbleNodes(
+  nodes: readonly Node[],
+  job: Job,
+  stagedBytes: number,
+  { isSelected }: RunOptions,
+): { able: Node[]; leftOut: ExcludedNode[] } {
+  const leftOut: ExcludedNode[] = [];
+  const able = nodes.filter((node) => {
+    const reason = findNodeRefusal(node, job.needs, isSelected) ?? findCacheRefusal(node, stagedBytes);
+    if (reason !== undefined) leftOut.push({ node: node.name, reason });
+    return reason === undefined;
+  });
+  return { able, leftOut };
+}
+
 /** Ends the pilots that an earlier session of a complete run could not. Returns those that may still exist. */
 async function endEarlierPilots(
   { replay, journal, formerIds, id }: RunDirectory,
@@ -228,11 +202,6 @@ async function endEarlierPilots(
 /** Returns the file that a value of `-i` names; undefined for this machine alone. */
 function findInventoryFile(inventory: string): string | undefined {
   return inventory === "local" ? undefined : inventory;
-}
-
-/** Whether no chunk has succeeded, so that its programs may be at fault. Only the files that the run keeps would be checked. */
-function isUnproven({ replay, changedFiles }: RunDirectory): boolean {
-  return replay.committedChunks === 0 && changedFiles.length === 0;
 }
 
 function describeFreshRun(path: string): string {
