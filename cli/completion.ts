@@ -12,7 +12,7 @@ interface Verb {
 
 /** How each shell learns what can be typed. */
 const SCRIPTS = { bash: writeBash, zsh: writeZsh, fish: writeFish } as const;
-export const SHELLS = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
+const SHELLS = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
 /** `muster completion`: prints the script that completes muster's commands and options in a shell. */
 export function completion(program: Command, shell: string, writers: Writers): number {

@@ -17,7 +17,7 @@ const MAX_NAME_COLUMNS = 20;
 const MIN_CHUNK_COLUMNS = 8;
 const MAX_CHUNK_COLUMNS = 40;
 /** Figures that are older say nothing about now. */
-export const MAX_AGE_SECONDS = 15;
+const MAX_AGE_SECONDS = 15;
 
 /** What `muster top` shows: the nodes of an inventory, and what runs on this machine. */
 export interface FleetView {

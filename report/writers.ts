@@ -1,6 +1,6 @@
 /**
  * Where a command prints: results to `out`, progress and errors to `err`. Each call passes whole lines. The implementation escapes
- * the text for a terminal (schemas/printable.ts). JSON from `jsonText` is safe already.
+ * the text for a terminal (schemas/escape.ts). JSON from `formatJson` is safe already.
  */
 export interface Writers {
   out(text: string): void;

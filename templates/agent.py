@@ -17,6 +17,9 @@ ROOT is the run's folder on the node:
     a/ID/progress     how far it is, where its program says so
     a/ID/values       intermediate values, where its program reports some
     a/ID/failure      why it failed, where its program says so
+    a/ID/state        where its program saves its state; at first what an earlier attempt saved
+    a/ID/saved/N      states that it has saved, for the coordinator to copy
+    a/ID/chunk.json   its arguments and variables for a warm worker; chunk.sh: the same for a shell
     lib/muster.py     the worker library
     store/SHA256      staged files: links to contents of the cache
     done.ndjson       results that nobody has acknowledged, and which attempts started

@@ -70,7 +70,7 @@ export function cacheProgram({ args, stdin }: NodeProgram): NodeProgram {
   return { args: [...args.slice(0, -1), "cache"], stdin };
 }
 
-/** The same program, but it prints how busy the GPUs of a node are, every `seconds` (fleet/gpus/samplenode.ts). */
+/** The same program, but it prints how busy the GPUs of a node are, every `seconds` (fleet/gpus/sampledfleet.ts). */
 export function samplesProgram({ args, stdin }: NodeProgram, seconds: number): NodeProgram {
   return { args: [...args.slice(0, -1), "samples", `${seconds}`], stdin };
 }

@@ -22,7 +22,7 @@ export interface Cluster {
 }
 
 /**
- * Creates the nodes of CLUSTER.md: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` returns the rate that the inventory claims
+ * Creates the nodes of inventory.yaml: 2 x 29,000 and 3 x 8 x 5,000 seeds/s. `guess` returns the rate that the inventory claims
  * for a true rate.
  */
 export function createCluster(guess: (rate: number, gpu: number) => number | undefined): Cluster {
@@ -42,7 +42,7 @@ export function createCluster(guess: (rate: number, gpu: number) => number | und
 }
 
 /** Returns the units a second of a slot at a time, whether its node is away or not. */
-export function rateAt(slot: TrueSlot, time: number): number {
+function rateAt(slot: TrueSlot, time: number): number {
   let now = 0;
   for (const [from, rate] of slot.rate) if (from <= time) now = rate;
   return now;

@@ -16,7 +16,7 @@ import {
 } from "./selfscheduling.js";
 import { type SimulationResult, simulate } from "./simulation.js";
 
-/** The run of CLUSTER.md. */
+/** A sieve of a billion seeds, each chunk of which loads a GPU library. */
 const LONG_RUN = { units: 1_000_000_000n, overhead: 3 };
 /** The run of bench/real.ts, which takes at least 75 s. */
 const SHORT_RUN = { units: 13_350_000n, overhead: 0.45 };

@@ -31,16 +31,16 @@ class TimerWheel {
   private count = 0;
 
   /** `ticksPerSecond`: the resolution. */
-  constructor(private readonly fineness: number) {
-    this.ring = Array.from({ length: (MAX_CHUNK_SECONDS + 1) * fineness }, () => []);
+  constructor(private readonly ticksPerSecond: number) {
+    this.ring = Array.from({ length: (MAX_CHUNK_SECONDS + 1) * ticksPerSecond }, () => []);
   }
 
   get now(): number {
-    return this.moment / this.fineness;
+    return this.moment / this.ticksPerSecond;
   }
 
   put(attempt: Attempt, at: number): void {
-    this.ring[Math.ceil(at * this.fineness) % this.ring.length]!.push(attempt);
+    this.ring[Math.ceil(at * this.ticksPerSecond) % this.ring.length]!.push(attempt);
     this.count++;
   }
 

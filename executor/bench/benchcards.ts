@@ -24,7 +24,7 @@ export interface BenchedCard extends BenchCard {
 }
 
 /** Whether two passes are of the same kind. */
-export function isSamePass(a: PassKind, b: PassKind): boolean {
+function isSamePass(a: PassKind, b: PassKind): boolean {
   return a.order === b.order && capOf(a) === capOf(b);
 }
 

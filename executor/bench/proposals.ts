@@ -3,12 +3,12 @@ import { type BenchedCard, capOf, findRate, findWatts } from "./benchcards.js";
 import { findMedian } from "./measurement.js";
 
 /** A rate of the inventory that is this close to the measured one stays. */
-export const CLOSE_SHARE = 0.1;
+const CLOSE_SHARE = 0.1;
 /** A power limit is proposed only where the cards keep this share of their highest rate. */
-export const KEPT_SHARE = 0.9;
+const KEPT_SHARE = 0.9;
 
 /** Measurements of power differ this much by chance: of limits whose work per Wh is this close to the best, the lowest is chosen. */
-export const EQUAL_SHARE = 0.03;
+const EQUAL_SHARE = 0.03;
 
 /** A line for the inventory. `have`: what it says now. */
 export interface ProposedLine {

@@ -4,7 +4,7 @@ import { findMedian } from "./measurement.js";
 /** A card is slow that is this much below the median of its like. */
 export const SLOW_SHARE = 0.1;
 /** With fewer alike, nobody knows which of them is right. */
-export const LEAST_ALIKE = 3;
+const LEAST_ALIKE = 3;
 
 /** A card that is slow beside cards of the same kind. Rates in units a second. */
 export interface SlowCard {

@@ -187,7 +187,7 @@ export interface Job {
   readonly keepsState?: boolean;
   /**
    * A text that is equal for jobs that would compute the same. It contains values of `env`, so it is never stored: a run
-   * directory keeps `storedIdentity` of it, which is enough to find what differs. Created on each access, because it is
+   * directory keeps it with these hashed (`hashEnvValues`), which is enough to find what differs. Created on each access, because it is
    * large for many tasks.
    */
   readonly identity: string;

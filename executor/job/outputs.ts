@@ -83,7 +83,7 @@ export function readFiles(reader: JobReader, written: SourceText[], what: string
 }
 
 /** Normalizes the path of an output, relative to the working directory; it may begin with `../` inside the project. */
-export function normalizeOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
+function normalizeOutput(path: string, { cwd, hasProject }: OutputScope): OutputPath {
   if (!hasProject || !path.split("/").includes("..")) return normalizePath(path);
   if (path.startsWith("/") || path.includes("\0")) return normalizePath(path);
   if (posix.join(cwd, path).startsWith("..")) return { ok: false, message: "is outside the project" };

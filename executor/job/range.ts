@@ -6,7 +6,7 @@ import type { JobReader } from "./reader.js";
 import type { UnitSpace } from "./unitspace.js";
 
 const DEFAULT_MIN_UNITS = 500;
-/** The default maximum of a chunk is this many times `base` (from CLUSTER.md). */
+/** The default maximum of a chunk is this many times `base`, as in the Python coordinator.py that muster replaces. */
 const MAX_TIMES_BASE = 50;
 /** Ids are file names, which have at most 255 bytes. */
 const MAX_RANGE_END = 10n ** 90n;

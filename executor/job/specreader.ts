@@ -118,7 +118,7 @@ export function toChunkSpec({ words, ...draft }: SpecDraft, program: Program): C
 }
 
 /** Returns the texts of `args` as templates; undefined = there is no list. */
-export function readArgs(
+function readArgs(
   reader: JobReader,
   written: SourceText[] | undefined,
   placeholders: Placeholders,

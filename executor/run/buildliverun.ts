@@ -52,7 +52,7 @@ interface SlotLoad {
 }
 
 /** Returns what a run does now. Its size is bounded, however many slots there are; the time is proportional to them. */
-export function buildLiveRun(sources: LiveSources): LiveRun {
+function buildLiveRun(sources: LiveSources): LiveRun {
   const { schedule, workers, counters, clock } = sources;
   const { job } = counters;
   clock.update();

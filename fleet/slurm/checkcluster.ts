@@ -112,7 +112,7 @@ async function checkRequest(engine: SlurmEngine, isExplained: boolean): Promise<
 }
 
 /** Says when a pilot would start: "a pilot would start in 2 h 10 min on node2 (sbatch --test-only)". */
-export function describeStart({ startSeconds, nodes }: StartEstimate, nowMs: number): string {
+function describeStart({ startSeconds, nodes }: StartEstimate, nowMs: number): string {
   const where = nodes === undefined ? "" : ` on ${nodes}`;
   if (startSeconds === undefined) return `a pilot is possible${where}, but Slurm cannot tell when it would start`;
   const seconds = Math.round(startSeconds - nowMs / 1000);

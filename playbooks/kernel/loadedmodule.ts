@@ -26,7 +26,7 @@ export function loadedModuleResource(module: string, after: string[]): Resource<
 }
 
 /** Pure: says how the loaded module differs from the installed one. */
-export function diffLoadedModule(module: string, answer: string): Difference[] {
+function diffLoadedModule(module: string, answer: string): Difference[] {
   const lines = answer.split("\n");
   const read = (prefix: string) =>
     lines

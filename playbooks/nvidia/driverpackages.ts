@@ -62,7 +62,7 @@ function listOtherDrivers({ versions }: PackageState, driver: string | undefined
 }
 
 /** Pure: whether a package of NVIDIA is of another branch: libnvidia-compute-535-server, xserver-xorg-video-nvidia-535. */
-export function isOfOtherBranch(name: string, driver: string | undefined): boolean {
+function isOfOtherBranch(name: string, driver: string | undefined): boolean {
   const branch =
     /^(?:lib|xserver-xorg-video-|linux-(?:modules|objects|signatures)-)?nvidia-(?:.*-)?(\d{3,4})(?:-.*)?$/.exec(
       name,

@@ -71,7 +71,7 @@ interface Offers {
 }
 
 /** Pure: reads what OFFERS_SCRIPT prints. Of several versions in the repository, the first one is the newest. */
-export function readOffers(packages: readonly string[], uri: string, answer: string): Offers {
+function readOffers(packages: readonly string[], uri: string, answer: string): Offers {
   const versions = new Map<string, string>();
   for (const line of answer.split("\n").filter((one) => one.startsWith("offer "))) {
     const [name, version, source] = line

@@ -27,7 +27,7 @@ export function deviceGroupsResource(name: string): Resource<CommandState> {
 }
 
 /** Pure: lists the groups that are there, and the user is no member of. A group that is missing comes with the packages of the driver. */
-export function diffDeviceGroups(answer: string): Difference[] {
+function diffDeviceGroups(answer: string): Difference[] {
   const facts = parseFactLines(answer);
   const own = facts.get("groups");
   if (own === undefined) return [{ what: "groups", have: "they cannot be listed", want: GROUPS.join(", ") }];

@@ -6,7 +6,7 @@ import type { LabNode } from "../lab/lab.js";
 import type { JobPlan } from "./jobplan.js";
 import { WORKER, type WorkerSettings } from "./worker.js";
 
-/** Slots of a node at the most: see plan.ts. */
+/** Slots of a node at the most: see chaosplan.ts. */
 const MAX_SLOTS_PER_NODE = 4;
 
 /** A time that a chunk was executed, as the worker itself noted it: its items, and what happened. */

@@ -8,7 +8,7 @@ import { startInTerminal } from "./pseudoterminal.js";
 import { runMuster, startMuster, waitForExit } from "./startmuster.js";
 
 t.setTimeout(600_000);
-const { skip, lab, nodes, shop, inventory } = await shareLab(t, { nodes: 2 }, "names of their own");
+const { skip, nodes, shop, inventory } = await shareLab(t, { nodes: 2 }, "names of their own");
 const options = { cwd: shop.folder };
 
 /** Prints, waits for the file `go-NAME` in the home folder of its node, and prints again. */
@@ -181,5 +181,4 @@ t.test("wrong usage, and names that match nothing", { skip }, async (t) => {
     code: 0,
     out: /chunk b .*\n {4}warning\n$/,
   });
-  t.ok(lab);
 });

@@ -55,7 +55,7 @@ t.test("the check opens the render node of a sleeping GPU, and looks once it has
   t.match(await checkGpus(), { sick: { 1: `GPU ${pciAddress(1)}: sclk N/A, mclk N/A, perf unknown` } });
 });
 
-t.test("a GPU whose resume has failed is sick", { skip }, async () => {
+t.test("a GPU whose resume has failed is sick", { skip }, async (t) => {
   status(1, "error");
   t.match(await checkGpus(), { sick: { 1: /it cannot leave runtime suspend/ } });
 });

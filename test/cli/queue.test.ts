@@ -82,7 +82,7 @@ async function isWaiting(run: string): Promise<boolean> {
   return /0 of 2 slots run, waiting for tasks/.test((await runMuster(["status", run])).out);
 }
 
-t.test("a batch is accepted whole or not at all, and each problem has its place", { skip: false }, async (t) => {
+t.test("a batch is accepted whole or not at all, and each problem has its place", async (t) => {
   const { file, run } = makeJob("refuses");
   const lines = Array.from({ length: 1000 }, (_, n) => task(`t${n}`, n));
   lines[499] = '{"id": "t499", "parms": {"x": 1}}\n';
@@ -116,7 +116,7 @@ t.test("a batch is accepted whole or not at all, and each problem has its place"
   t.match(await runMuster(["add", run]), { code: 64, err: /name a file with tasks, or - for stdin/ });
 });
 
-t.test("of many that add at once, each is accepted whole", { skip: false }, async (t) => {
+t.test("of many that add at once, each is accepted whole", async (t) => {
   const { file, run } = makeJob("crowd");
   const batches = Array.from({ length: 6 }, (_, n) => [0, 1, 2].map((k) => task(`b${n}-${k}`, k)).join(""));
   const added = await Promise.all(batches.map((text) => pipe(["add", file, "-", "--json"], text)));

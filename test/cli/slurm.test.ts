@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { checkResults, readJournal } from "../faults/checks.js";
 import { KnownJob } from "../faults/knownjob.js";
 import { projectRoot } from "../lab/project.js";
+import { waitUntil } from "../lab/waituntil.js";
 import { checkCluster, shareSlurm, writeClusterInventory } from "./slurmlab.js";
 import { runMuster } from "./startmuster.js";
 
@@ -83,8 +84,12 @@ t.test("rigs and a cluster work on one run", { skip }, async (t) => {
   const { host, port, user, identityFile } = slurm.login;
   const rig = { host, port, user, identity_file: identityFile, known_hosts: cluster.lab.knownHosts, slots: 2 };
   const inventory = writeClusterInventory(cluster, { cpus: 2 }, { nodes: { rig } });
-  const job = new KnownJob(shop, "mixed", { chunks: 60, seconds: 0.4 });
-  const ran = await job.muster(["-i", inventory]);
+  const job = new KnownJob(shop, "mixed", { chunks: 60, gate: true });
+  const { ended } = job.start(["-i", inventory]);
+  const places = [[slurm.login], slurm.compute];
+  await waitUntil("both are at work", () => places.every((nodes) => job.listRunning(nodes).length > 0));
+  job.openGate(places.flat());
+  const ran = await ended;
   t.equal(ran.code, 0, ran.err);
   checkResults(t, job);
   const nodes = new Set(shop.results("mixed/runs/mixed").map(({ node }) => `${node}`.replace(/\d+$/, "N")));

@@ -16,7 +16,7 @@ t.test(
   "a coordinator stopped for longer than the lease (SIGSTOP) starts again what its nodes have removed",
   { skip },
   async (t) => {
-    const short = lab.inventory({ file: "short.yaml", defaults: { lease: "2s", grace: "30s" } });
+    const short = lab.inventory({ file: "short.yaml", defaults: { lease: "5s", grace: "30s" } });
     const job = new KnownJob(shop, "asleep", { chunks: 40, seconds: 0.2 });
     const { child, ended, stderr: said } = job.start(["-i", short]);
     await waitUntil("some are committed", () => committedChunks(job.run).length >= 8);

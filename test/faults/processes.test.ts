@@ -67,10 +67,10 @@ case $n in
   1) ${ESCAPES} trap "" TERM; while :; do sleep 0.2; done;;
   *) ${COUNT} > r.txt;;
 esac`;
-    const job = new Script("stubborn", 4, script, { timeout: "2s", retry: { attempts: 1 } });
+    const job = new Script("stubborn", 4, script, { timeout: "6s", retry: { attempts: 1 } });
     const ran = await job.muster([node], 1);
     t.equal(ran.code, 3, ran.err);
-    t.match(ran.out, /chunk n=1 .*: still running after its timeout of 2 s/);
+    t.match(ran.out, /chunk n=1 .*: still running after its timeout of 6 s/);
     job.check(t, [2, 3], () => "0\n");
     t.ok(Number(shop.read("stubborn/runs/stubborn/results/n=0/r.txt")) >= 4, "there were some to be killed");
     await checkNodes(t, [node]);
@@ -87,7 +87,7 @@ t.test(
     await on[1].exec(["cp", "/usr/bin/python3", "/usr/local/bin/undead"]);
     const undead = 'undead -IS -c "import os, time; os.setresuid(0, 0, 0); time.sleep(1000)"';
     const script = `echo "$n" > r.txt\nsleep 0.3\n[ -u /usr/local/bin/undead ] && mkdir /var/tmp/once 2>/dev/null && exec ${undead}\ntrue`;
-    const job = new Script("undead", 24, script, { timeout: "3s", retry: { attempts: 3, backoff: "50ms" } });
+    const job = new Script("undead", 24, script, { timeout: "8s", retry: { attempts: 3, backoff: "50ms" } });
     const ran = await job.muster([...on], 2);
     t.equal(ran.code, 0, ran.err);
     job.check(

@@ -62,9 +62,9 @@ function promises(t: Test, open: () => Promise<Connection>): void {
     const begin = performance.now();
     const mark = `0.${Math.floor(Math.random() * 1e9)}`;
     const script = `echo begun; sleep 600${mark} & sleep 600${mark}; wait`;
-    const outcome = await connection.exec(["sh", "-c", script], { timeout: 0.5 });
-    t.same(outcome, { kind: "timeout", seconds: 0.5, stdout: "begun\n", stderr: "" });
-    t.ok(performance.now() - begin < 8000);
+    const outcome = await connection.exec(["sh", "-c", script], { timeout: 2 });
+    t.same(outcome, { kind: "timeout", seconds: 2, stdout: "begun\n", stderr: "" });
+    t.ok(performance.now() - begin < 30_000);
     const left = `import glob\nfor f in glob.glob("/proc/[0-9]*/cmdline"):\n  try: print(open(f).read())\n  except OSError: pass`;
     const gone = async () => {
       const { stdout } = await connection.exec([python, "-c", left], { timeout: 20 });

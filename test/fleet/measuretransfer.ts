@@ -9,7 +9,7 @@ import type { Node } from "../../fleet/node.js";
 export interface TransferRequest {
   node: Node;
   direction: "download" | "upload";
-  /** Copied first, to `WARM_UP`.copy and not measured: the code is loaded and compiled then. */
+  /** Copied first, to `warmUp`.copy and not measured: the code is loaded and compiled then. */
   warmUp: string;
   from: string;
   to: string;

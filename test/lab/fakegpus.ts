@@ -1,4 +1,4 @@
-/** What the fake smi tools of a node read (fakes/gpus.py); change it on a running node with `node.setGpus`. */
+/** What the fake smi tools of a node read (fakes/fake_gpus.py); change it on a running node with `node.setGpus`. */
 export interface GpuSetup {
   vendor: "amd" | "nvidia";
   model: string;

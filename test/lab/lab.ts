@@ -60,7 +60,7 @@ export class Lab {
 }
 
 /**
- * Starts a lab. Rejects with a LabCannot when this machine lacks what it needs (ask `labAvailable()` first to skip), or
+ * Starts a lab. Rejects with a LabUnsupportedError when this machine lacks what it needs (ask `labAvailable()` first to skip), or
  * when an option needs root.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {

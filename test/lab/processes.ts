@@ -26,7 +26,7 @@ function parentOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
 }
 
-export function readProcess(pid: number): Process {
+function readProcess(pid: number): Process {
   const argv = readOr(`/proc/${pid}/cmdline`, "").split("\0").slice(0, -1);
   if (argv.length === 0) argv.push(`[${readOr(`/proc/${pid}/comm`, "?").trim()}]`);
   return { pid, parent: parentOf(pid), argv };

@@ -6,7 +6,7 @@ export class LabUnsupportedError extends Error {
 
   constructor(code: LabUnsupportedError["code"], message: string) {
     super(message);
-    this.name = "LabCannot";
+    this.name = "LabUnsupportedError";
     this.code = code;
   }
 }

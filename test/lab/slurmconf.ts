@@ -45,7 +45,7 @@ export interface SlurmHost {
 }
 
 /** Returns the ports of Slurm on a lab's nodes: no other lab on this machine has the same address block, and the kernel gives none to others. */
-export function slurmPort(host: string, role: "slurmctld" | "slurmd"): number {
+function slurmPort(host: string, role: "slurmctld" | "slurmd"): number {
   const [block, index] = host.split(".").slice(2).map(Number) as [number, number];
   return 10_000 + block * 64 + (role === "slurmctld" ? 0 : index);
 }

@@ -93,7 +93,8 @@ t.test(
         const path = join(folder, name);
         const text = readFileSync(join(projectRoot(), path), "utf8");
         if (!WRITERS.has(path) && /process\.std(out|err)\.write|\bconsole\./.test(text)) t.fail(`${path} writes`);
-        if (folder === "cli" && text.includes("JSON.stringify")) t.fail(`${path}: JSON for people comes from jsonText`);
+        if (folder === "cli" && text.includes("JSON.stringify"))
+          t.fail(`${path}: JSON for people comes from formatJson`);
         if (folder === "report" && !TEXT_FREE.has(name) && /\.join\("\\n"\)/.test(text))
           t.fail(`${path}: lines are joined by toPrintableText`);
       }

@@ -139,13 +139,13 @@ t.test("a pid that belongs to another process now is not trusted", async (t) => 
 });
 
 t.test("pings are answered and renew the lease; a silent connection does not renew it", async (t) => {
-  const { folder, attachment } = await attachAgent(t, { lease: 2 });
+  const { folder, attachment } = await attachAgent(t, { lease: 5 });
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   const begin = performance.now();
   for (let count = 0; count < 6; count++) {
     attachment.send({ op: "ping" });
     await attachment.waitFor((one) => one.ev === "pong");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
   }
   t.ok(existsSync(folder.root), `alive after ${Math.round(performance.now() - begin)} ms of pings`);
   await waitUntil("the folder is gone", () => !existsSync(folder.root));

@@ -134,7 +134,7 @@ t.test("SIGTERM ends chunks, whose results are handed over before the folder goe
   attachment.send({ op: "ack", ids: ["1", "2"] });
   const { code, seconds } = await allocation.waitForEnd();
   t.equal(code, 0);
-  t.ok(seconds < 5, `${seconds} s after the last was collected`);
+  t.ok(seconds < 15, `${seconds} s after the last was collected`);
   t.notOk(existsSync(allocation.workdir));
   await waitUntil("no process is left", () => findProcesses(allocation.folder).length === 0, 20);
 });
@@ -159,7 +159,7 @@ t.test("SIGTERM without a coordinator", async (t) => {
   await attachment.disconnect();
   allocation.warn();
   const { seconds } = await allocation.waitForEnd();
-  t.ok(seconds < 8, `${seconds} s`);
+  t.ok(seconds < 20, `${seconds} s`);
   t.notOk(existsSync(allocation.workdir));
   await waitUntil("no process is left", () => findProcesses(allocation.folder).length === 0, 20);
 });

@@ -2,10 +2,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Test } from "tap";
-import type { AgentMessage, BuildCommand } from "../../executor/run/agent/protocol.js";
+import type { BuildCommand, BuiltMessage } from "../../executor/run/agent/protocol.js";
 import { AgentAttachment, AgentFolder, stopAgent } from "./agentdriver.js";
-
-export type BuiltMessage = Extract<AgentMessage, { ev: "built" }>;
 
 /** The agents of several runs with one workdir, and a project that each of them can build. */
 export class BuildNode {

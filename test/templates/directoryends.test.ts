@@ -15,7 +15,7 @@ const ENDS: [
   end: (attachment: AgentAttachment, pid: number) => unknown,
 ][] = [
   ["stop", {}, (attachment) => attachment.stop()],
-  ["the lease", { lease: 1 }, (attachment) => attachment.waitForExit()],
+  ["the lease", { lease: 3 }, (attachment) => attachment.waitForExit()],
   ["SIGTERM", {}, (_, pid) => process.kill(pid, "SIGTERM")],
 ];
 

@@ -99,7 +99,7 @@ t.test("a connection that sends nothing, or malformed lines, replaces nobody", a
 });
 
 t.test("when its lease expires without a coordinator, the agent kills everything and deletes its folder", async (t) => {
-  const { folder, attachment } = await attachAgent(t, { lease: 0.5 });
+  const { folder, attachment } = await attachAgent(t, { lease: 3 });
   attachment.start("orphan", {}, ["setsid sleep 1000 & sleep 1000"]);
   await attachment.waitFor((one) => one.ev === "started");
   await attachment.disconnect();

@@ -70,6 +70,7 @@ t.test("chunks that share a GPU end at the same time for a run of higher priorit
   const high = await attachAgent(t, { run: "high", slots: share("together", 1), priority: 5 });
   const spec = { state: { every: 3600, limit: 10_000 }, grace: 3 };
   low.attachment.start("early", spec, ["sleep 60"], 0);
+  await low.attachment.waitFor(isStart("early"));
   await wait(3000);
   low.attachment.start("late", spec, ["sleep 60"], 1);
   await low.attachment.waitFor(isStart("late"));

@@ -85,7 +85,7 @@ t.test("a process that keeps the terminal open ends with its attempt", async (t)
 
 t.test("timeout and cancel, also of a program that ignores SIGHUP and floods its terminal", async (t) => {
   const { attachment, folder, hello } = await attachAgent(t);
-  t.match(await attachment.run("late", "echo begun; sleep 1000", { ...TTY, timeout: 0.5 }), {
+  t.match(await attachment.run("late", "echo begun; sleep 1000", { ...TTY, timeout: 2 }), {
     timeout: true,
     signal: 15,
     tail: "begun\n",

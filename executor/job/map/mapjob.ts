@@ -60,7 +60,7 @@ export function listMapTasks({ command, table, outputs }: MapRequest): MapTask[]
 }
 
 /** Whether a command is a line for the shell. */
-export function isShellLine(command: readonly string[]): boolean {
+function isShellLine(command: readonly string[]): boolean {
   return command.length === 1 && /\s/.test(command[0]!);
 }
 

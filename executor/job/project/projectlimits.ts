@@ -3,7 +3,7 @@ import { ProjectRefusal } from "./refusal.js";
 
 /** The most bytes and files of a project that are copied to nodes. */
 export const MAX_PROJECT_BYTES = 100 << 20;
-export const MAX_PROJECT_FILES = 20_000;
+const MAX_PROJECT_FILES = 20_000;
 
 /** How many of the largest folders a refusal names. */
 const SHOWN_FOLDERS = 3;

@@ -165,7 +165,7 @@ function listProgramFiles(program: Program): string[] {
 }
 
 /** Returns where the programs of a run start. */
-export function launchFolders({ snapshot }: RunContext): LaunchFolders {
+function launchFolders({ snapshot }: RunContext): LaunchFolders {
   return snapshot?.folders ?? NO_PROJECT_FOLDERS;
 }
 

@@ -65,7 +65,7 @@ export async function inspectCache(
 }
 
 /** Returns the report in a node's output, to which a shell's start-up file may add lines; undefined where there is none. */
-export function parseCacheReport(output: string): CacheReport | undefined {
+function parseCacheReport(output: string): CacheReport | undefined {
   const line = output.split("\n").findLast((one) => one.startsWith('{"muster_cache": '));
   if (line === undefined) return undefined;
   try {

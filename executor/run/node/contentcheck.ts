@@ -1,11 +1,7 @@
 import type { MusterError } from "../../../schemas/errors.js";
-import type { AgentCommand, AgentMessage } from "../agent/protocol.js";
+import type { AgentCommand, FoundMessage, TakenMessage, UnpackedMessage } from "../agent/protocol.js";
 import type { FileContent } from "../record/filehashes.js";
 import { createStorageError } from "./fulldisk.js";
-
-type TakenMessage = Extract<AgentMessage, { ev: "taken" }>;
-type UnpackedMessage = Extract<AgentMessage, { ev: "unpacked" }>;
-type FoundMessage = Extract<AgentMessage, { ev: "found" }>;
 
 interface PendingReply<T> {
   resolve: (reply: T) => void;

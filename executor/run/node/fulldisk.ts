@@ -14,7 +14,7 @@ export function describeFullDisk({ path, free, total, inodes, quota }: FullDisk)
 }
 
 /** Whether an error of a node says that something had no room there. */
-export function isNoSpaceText(reason: string): boolean {
+function isNoSpaceText(reason: string): boolean {
   return /No space left on device|Disk quota exceeded/i.test(reason);
 }
 

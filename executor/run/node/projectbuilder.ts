@@ -3,11 +3,9 @@ import { listProfiles } from "../../../fleet/gpus/gpugroups.js";
 import type { Node } from "../../../fleet/node.js";
 import { MusterError } from "../../../schemas/errors.js";
 import type { BuildSpec } from "../../job/project/buildspec.js";
-import type { AgentMessage, BuildCommand } from "../agent/protocol.js";
+import type { BuildCommand, BuiltMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
 import { type BuildLog, saveBuildLog } from "./buildlog.js";
-
-type BuiltMessage = Extract<AgentMessage, { ev: "built" }>;
 
 /** A build that takes longer is reported while it runs. */
 const REPORT_AFTER_MS = 1000;

@@ -17,7 +17,7 @@ function isTransientError(code: string): boolean {
 }
 
 /** Whether the node refuses the login, or its agent refuses this run directory. */
-export function isAccessDenied(code: string): boolean {
+function isAccessDenied(code: string): boolean {
   return ACCESS_DENIED_CODES.includes(code) || code.startsWith("HOST_KEY");
 }
 
@@ -52,7 +52,7 @@ export function findStateAfterError(
 }
 
 /** Whether to reconnect to a node after an error. `wasHere`: its slots are known, so that only the network can be the cause. */
-export function shouldReconnect(code: string, wasHere: boolean): boolean {
+function shouldReconnect(code: string, wasHere: boolean): boolean {
   if (code === "DRIFT" || code === "BUILD" || code === "SYNTAX" || isAccessDenied(code)) return false;
   return wasHere || isTransientError(code);
 }

@@ -1,13 +1,11 @@
 import { MusterError } from "../../../schemas/errors.js";
 import type { AgentChannel } from "../agent/agentchannel.js";
-import type { AgentMessage } from "../agent/protocol.js";
+import type { TreeMessage } from "../agent/protocol.js";
 import type { ProjectSnapshot } from "../record/snapshot.js";
 import { type ContentCheck, hasBit } from "./contentcheck.js";
 import { PACK_BYTES, type PackedContent, type PackRoute, packContents, sendPack } from "./contentpacker.js";
 import { sendContent } from "./contentsender.js";
 import { createStorageError } from "./fulldisk.js";
-
-type TreeMessage = Extract<AgentMessage, { ev: "tree" }>;
 
 /** How long an agent may take to look for the files of a project. */
 const REPLY_TIMEOUT_SECONDS = 60;

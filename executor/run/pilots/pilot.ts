@@ -54,7 +54,7 @@ export function formatJobName(runId: string, token: string): string {
 }
 
 /** Returns how the names of all pilots of a run begin. */
-export function jobNamePrefix(runId: string): string {
+function jobNamePrefix(runId: string): string {
   return `muster-${runId}-`;
 }
 

@@ -28,7 +28,7 @@ export class Requeuer {
     if (inFlight === undefined) return [];
     const { attempt, history } = inFlight;
     const { chunk, node, slot } = attempt;
-    const out = failure.fullDisk === undefined ? [] : this.restNode(node, failure.fullDisk, now);
+    const out = failure.fullDisk === undefined ? [] : this.quarantineNode(node, failure.fullDisk, now);
     out.push(...this.quarantine.recordFailure(attempt, history, failure.reason, now));
     out.push(...this.withdrawQueued(node, slot));
     const elsewhere = this.recomputations.leave(inFlight);
@@ -39,9 +39,9 @@ export class Requeuer {
     return out;
   }
 
-  /** Rests a node whose disk is full: neither the chunk nor a slot is at fault. What is queued there goes elsewhere. */
-  private restNode(node: string, reason: string, now: number): Instruction[] {
-    const out = this.quarantine.restNode(node, reason, now);
+  /** Quarantines a node whose disk is full: neither the chunk nor a slot is at fault. What is queued there goes elsewhere. */
+  private quarantineNode(node: string, reason: string, now: number): Instruction[] {
+    const out = this.quarantine.quarantineNode(node, reason, now);
     const withdrawn = out.flatMap((one) => (one.do === "quarantine" ? this.withdrawQueued(node, one.slot) : []));
     return [...out, ...withdrawn];
   }

@@ -15,8 +15,8 @@ const FAILURES_TO_TRIP = 3;
 /** The first quarantine of a slot lasts this long; each further one in a row lasts twice as long. */
 const FIRST_QUARANTINE_SECONDS = 60;
 const MAX_QUARANTINE_SECONDS = 1800;
-/** How often in a row a node rests before failures there count again: after half an hour in all. */
-const MAX_RESTS = 5;
+/** How often in a row the slots of a node are quarantined at once before failures there count again: after half an hour in all. */
+const MAX_NODE_TRIPS = 5;
 /** A chunk is given up after this many failures for each of its tries, even if slots caused them. */
 const MAX_FAILURES_PER_TRY = 3;
 
@@ -54,7 +54,7 @@ interface CircuitBreaker extends HeapItem {
   /** How often in a row it has tripped. */
   trips: number;
   /** It is open because nothing can run on the node, so that it is no use to close it early where no other slot is left. */
-  isNodeResting?: boolean;
+  isOfNode?: boolean;
 }
 
 /**
@@ -106,13 +106,13 @@ export class QuarantineTracker {
 
   /**
    * Quarantines all slots of a node on which nothing can succeed for now, for the same time. Returns `quarantine` for each that was
-   * in use. Failures there are forgiven until then. After MAX_RESTS in a row it does nothing: nobody makes room.
+   * in use. Failures there are forgiven until then. After MAX_NODE_TRIPS in a row it does nothing: nobody makes room.
    */
-  restNode(node: string, reason: string, now: number): Instruction[] {
+  quarantineNode(node: string, reason: string, now: number): Instruction[] {
     const out: Instruction[] = [];
     for (const { health } of this.pool.nodes.get(node)?.slots ?? []) {
       const breaker = this.breakerOf(health);
-      if (health.quarantine !== undefined || health.sick !== undefined || breaker.trips >= MAX_RESTS) continue;
+      if (health.quarantine !== undefined || health.sick !== undefined || breaker.trips >= MAX_NODE_TRIPS) continue;
       breaker.failures = [];
       out.push(this.openBreaker(breaker, reason, now, true));
     }
@@ -127,7 +127,7 @@ export class QuarantineTracker {
   /** Lets each slot whose quarantine is over run one chunk; all quarantined slots if no other slot is usable. */
   releaseDue(now: number): void {
     for (let next = this.open.peek(); next !== undefined; next = this.open.peek()) {
-      if (untilOf(next) > now && (this.pool.usableSlots > 0 || next.isNodeResting === true)) return;
+      if (untilOf(next) > now && (this.pool.usableSlots > 0 || next.isOfNode === true)) return;
       this.open.delete(next);
       this.pool.setHalfOpen(next.health, true);
     }
@@ -180,10 +180,10 @@ export class QuarantineTracker {
     return [this.openBreaker(breaker, reason, now, false)];
   }
 
-  private openBreaker(breaker: CircuitBreaker, reason: string, now: number, isNodeResting: boolean): Instruction {
+  private openBreaker(breaker: CircuitBreaker, reason: string, now: number, isOfNode: boolean): Instruction {
     const { node, slot } = breaker.health;
     const seconds = Math.min(MAX_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** breaker.trips++);
-    breaker.isNodeResting = isNodeResting;
+    breaker.isOfNode = isOfNode;
     this.pool.setQuarantine(breaker.health, { reason, until: now + seconds });
     this.open.put(breaker);
     return { do: "quarantine", node, slot, reason, seconds };

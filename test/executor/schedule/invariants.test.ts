@@ -22,7 +22,7 @@ function playAll(jobs: fc.Arbitrary<Job>, pace: number, numRuns: number, hasDead
       const { outcome } = run;
       for (const [what, count] of outcome.counts) seen.set(what, (seen.get(what) ?? 0) + count);
       for (const [what, count] of [
-        ["twins", outcome.copies],
+        ["copies", outcome.copies],
         ["holds", outcome.holds],
         ["released", outcome.released],
       ] as const)
@@ -53,8 +53,8 @@ const gpuCounts = { fewest: 1, most: 3 };
 const wideLists = fc.array(wideTask, { minLength: 1, maxLength: 120 }).map((tasks) => taskJob(tasks, { gpuCounts }));
 
 const KINDS: [what: string, jobs: fc.Arbitrary<Job>, pace: number, count: number, decided: string[]][] = [
-  ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "twins", "holds", "released"]],
-  ["tasks", lists, 60, 600, ["withdraw", "twins", "give-up"]],
+  ["a range", ranges, 1, 200, ["drop", "withdraw", "split", "copies", "holds", "released"]],
+  ["tasks", lists, 60, 600, ["withdraw", "copies", "give-up"]],
   ["tasks on one to three GPUs", wideLists, 60, 300, ["withdraw", "give-up"]],
 ];
 for (const [what, jobs, pace, count, decided] of KINDS)

@@ -113,12 +113,3 @@ export const SRUN_ERRORS = {
   /** The program ended with 7: exit code 7, also with --quiet */
   exited: "srun: error: node2: task 0: Exited with exit code 7\n",
 };
-
-/** Lines of `scontrol show job J` that say how a job is. */
-export const SHOWN_JOBS = {
-  running: "   JobState=RUNNING Reason=None Dependency=(null)\n",
-  failed91: "   JobState=FAILED Reason=NonZeroExitCode Dependency=(null)\n",
-  cancelled:
-    "   JobState=CANCELLED Reason=None Dependency=(null)\n   Requeue=0 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=0:9\n",
-  unknown: "slurm_load_jobs error: Invalid job id specified\n",
-};

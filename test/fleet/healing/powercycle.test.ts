@@ -59,6 +59,7 @@ t.test("a command that hangs is killed with all that it started", async (t) => {
 
 t.test("what a command leaves behind does not hold it up", async (t) => {
   const startedMs = performance.now();
-  await runPowerCycle(prepare(["/bin/sh", "-c", "sleep 5 & exit 0"]), never);
-  t.ok(performance.now() - startedMs < 4000);
+  await runPowerCycle(prepare(["/bin/sh", "-c", "sleep 600 & echo $! >left; exit 0"]), never);
+  t.ok(performance.now() - startedMs < 30_000);
+  process.kill(Number(shop.read("left")), "SIGKILL");
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PassThrough } from "node:stream";
 import t from "tap";
@@ -19,7 +19,12 @@ for (const signal of ["SIGKILL", "SIGHUP"] as const)
     const { connection } = await startRelay();
     const files = await connection.files();
     const agent = await connection.open(["cat"]);
-    const running = connection.exec(["sh", "-c", "echo begun; sleep 2"], { timeout: 60 });
+    const pidFile = join(folder, "pid");
+    const script = "echo begun; echo $$ >$0.tmp; mv $0.tmp $0; exec sleep 600";
+    const running = connection.exec(["sh", "-c", script, pidFile], { timeout: 60 });
+    await waitUntil("it runs", () => existsSync(pidFile));
+    const sleeper = Number(readFileSync(pidFile, "utf8"));
+    t.teardown(() => process.kill(sleeper, "SIGKILL"));
     const pid = await relayPid(connection);
     const uploading = files.upload(join(folder, "local"), join(folder, "remote"), 0o600).catch((error) => error);
     await files.stat("/");
@@ -33,7 +38,7 @@ for (const signal of ["SIGKILL", "SIGHUP"] as const)
     await t.rejects(connection.open(["true"]), { code: "LOST" });
     await t.rejects(connection.files(), { code: "LOST" });
     t.match(await connection.exec(["true"], { timeout: 5 }), { kind: "lost" });
-    t.ok(performance.now() - begin < 1000, `${Math.round(performance.now() - begin)} ms`);
+    t.ok(performance.now() - begin < 30_000, `${Math.round(performance.now() - begin)} ms`);
     await connection.close();
   });
 
@@ -80,14 +85,14 @@ t.test(
 );
 
 t.test("a relay that does not answer any more is lost", async (t) => {
-  const { connection, channel } = await startRelay({ keepaliveSeconds: 0.1 });
+  const { connection, channel } = await startRelay({ keepaliveSeconds: 1 });
   const pid = await relayPid(connection);
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await new Promise((resolve) => setTimeout(resolve, 4000));
   t.match(await connection.exec(["echo", "hello"], { timeout: 5 }), { stdout: "hello\n" }, "one that is idle is not");
   process.kill(pid, "SIGSTOP");
   t.teardown(() => process.kill(pid, "SIGKILL"));
   const pending = (await connection.files()).stat("/").catch((error) => error);
-  t.match(await connection.closed, /no answer for 0.3/);
+  t.match(await connection.closed, /no answer for 3.0 s/);
   t.match(await pending, { code: "LOST" });
   t.match(await channel.ended, { kind: "lost" });
 });

@@ -42,10 +42,8 @@ t.test("a program that does not read its input holds up no other", async (t) => 
   });
   await new Promise<void>((resolve) => half.stdin.write(Buffer.alloc(8 << 20), () => resolve()));
   t.pass("what a program that has closed its input will never read is thrown away");
-  const begin = performance.now();
   const data = randomBytes(3 << 20);
   t.match(await connection.exec(["sha256sum"], { timeout: 20, stdin: data }), { stdout: `${sha256(data)}  -\n` });
-  t.ok(performance.now() - begin < 5000);
   t.notOk(isSent);
   for (const program of [deaf, half]) program.destroy();
 });
@@ -109,15 +107,16 @@ t.test("an aborted or late program is killed with its process group, and with it
     const pids = join(folder, name);
     const result = await connection.exec(["sh", "-c", `sleep 600 & echo $$ $! >$0; ${script}`, pids], options);
     const [leader, child] = readFileSync(pids, "utf8").split(" ").map(Number);
-    await waitUntil("both have ended", () => !isAlive(leader!) && !isAlive(child!), 2);
+    await waitUntil("both have ended", () => !isAlive(leader!) && !isAlive(child!), 20);
     return result;
   };
-  t.same(await spawned("late", "wait", { timeout: 0.5 }), { kind: "timeout", seconds: 0.5, stdout: "", stderr: "" });
-  t.match(await spawned("exited", "exit 3", { timeout: 0.5 }), { kind: "timeout" }, "its child holds its output");
+  t.same(await spawned("late", "wait", { timeout: 2 }), { kind: "timeout", seconds: 2, stdout: "", stderr: "" });
+  t.match(await spawned("exited", "exit 3", { timeout: 2 }), { kind: "timeout" }, "its child holds its output");
   const controller = new AbortController();
-  setTimeout(() => controller.abort(), 300);
-  const aborted = await spawned("aborted", "wait", { timeout: 60, signal: controller.signal });
-  t.match(aborted, { kind: "signal", signal: "SIGKILL" });
+  const aborted = spawned("aborted", ": >$0.begun; wait", { timeout: 60, signal: controller.signal });
+  await waitUntil("it has begun", () => existsSync(join(folder, "aborted.begun")));
+  controller.abort();
+  t.match(await aborted, { kind: "signal", signal: "SIGKILL" });
 });
 
 t.test("a program has no descriptor but its own three, and ends its zombies", async (t) => {
@@ -134,7 +133,7 @@ t.test("a program has no descriptor but its own three, and ends its zombies", as
   t.match(await other.ended, { kind: "lost", reason: /closed/ });
   const relay = await relayPid(connection);
   const children = () => readFileSync(`/proc/${relay}/task/${relay}/children`, "utf8").trim();
-  await waitUntil("cat has ended and was waited for", () => children() === "", 5);
+  await waitUntil("cat has ended and was waited for", () => children() === "", 20);
 });
 
 t.test("closing ends the relay, but no program that does without its streams", async (t) => {

@@ -179,32 +179,35 @@ t.test(
   },
 );
 
-t.test("a node whose disk is full rests with all of its slots, and its failures use up no tries", async (t) => {
-  const scheduler = new Scheduler(rangeJob(40n, singleUnits), [], sequentialIds());
-  const said: Instruction[] = [];
-  let isFull = true;
-  const simulator = new Simulator(scheduler, {
-    endOf: (_, now) => now + 1,
-    failureOf(attempt) {
-      if (attempt.node !== "a" || !isFull) return undefined;
-      return { ...failureOf(attempt), fullDisk: "the disk is full" };
-    },
-    onInstruction: (instruction) => said.push(instruction),
-  });
-  simulator.open([{ node: "a", slots: slots("a", 4), limit: 4 }]);
-  simulator.run(() => {
-    isFull = of(said, "quarantine").length < 8;
-    return false;
-  });
-  const rests = of(said, "quarantine");
-  t.same(
-    rests.map(({ slot, seconds, reason }) => [slot, seconds, reason]),
-    [60, 120].flatMap((seconds) => [0, 1, 2, 3].map((slot) => [slot, seconds, "the disk is full"])),
-  );
-  t.equal(of(said, "give-up").length, 0);
-  t.equal(of(said, "release").length, 4);
-  t.equal(of(said, "end").length, 1);
-});
+t.test(
+  "a node whose disk is full is quarantined with all of its slots, and its failures use up no tries",
+  async (t) => {
+    const scheduler = new Scheduler(rangeJob(40n, singleUnits), [], sequentialIds());
+    const said: Instruction[] = [];
+    let isFull = true;
+    const simulator = new Simulator(scheduler, {
+      endOf: (_, now) => now + 1,
+      failureOf(attempt) {
+        if (attempt.node !== "a" || !isFull) return undefined;
+        return { ...failureOf(attempt), fullDisk: "the disk is full" };
+      },
+      onInstruction: (instruction) => said.push(instruction),
+    });
+    simulator.open([{ node: "a", slots: slots("a", 4), limit: 4 }]);
+    simulator.run(() => {
+      isFull = of(said, "quarantine").length < 8;
+      return false;
+    });
+    const rests = of(said, "quarantine");
+    t.same(
+      rests.map(({ slot, seconds, reason }) => [slot, seconds, reason]),
+      [60, 120].flatMap((seconds) => [0, 1, 2, 3].map((slot) => [slot, seconds, "the disk is full"])),
+    );
+    t.equal(of(said, "give-up").length, 0);
+    t.equal(of(said, "release").length, 4);
+    t.equal(of(said, "end").length, 1);
+  },
+);
 
 t.test("where nobody makes room, the failures count in the end", async (t) => {
   const scheduler = new Scheduler(rangeJob(2n, singleUnits), [], sequentialIds());
