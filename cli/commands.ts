@@ -199,7 +199,7 @@ function addInit(muster: Command, setResult: SetResult): void {
       "-o, --output <file>",
       "the file (default: inventory.yaml, job.yaml, pipeline.yaml or playbooks/NAME.ts); - prints it",
     )
-    .option("--kind <kind>", "job: range, tasks, matrix or queue (default: range)")
+    .option("--kind <kind>", "job: range, tasks, matrix, shards or queue (default: range)")
     .option("--from <file>", "inventory: the machines of a distributed_config.json")
     .addHelpText(
       "after",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { projectRoot } from "./programfolder.js";
 
 /** Kinds of job that there is a starter of, with a small script. */
-export const STARTER_KINDS = ["range", "tasks", "matrix", "queue"] as const;
+export const STARTER_KINDS = ["range", "tasks", "matrix", "shards", "queue"] as const;
 export type StarterKind = (typeof STARTER_KINDS)[number];
 
 /** The kinds of file that muster has a schema of, and that `muster init` writes. */

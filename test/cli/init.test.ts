@@ -74,7 +74,7 @@ t.test("a cluster file of the Python coordinators becomes an inventory", { skip 
   t.notMatch(text, /secret/);
 });
 
-for (const kind of ["range", "tasks", "matrix"])
+for (const kind of ["range", "tasks", "matrix", "shards"])
   t.test(`a job of kind ${kind} runs as it is written`, async (t) => {
     const folder = newFolder(t);
     const made = await init(folder, ["job", "--kind", kind]);
@@ -82,6 +82,11 @@ for (const kind of ["range", "tasks", "matrix"])
     const small = kind === "range" ? ["--range", "0:10000"] : [];
     t.match(await runMuster(["run", "-i", "local", "job.yaml", "--json", ...small], { cwd: folder }), { code: 0 });
     if (kind === "range") t.match(readFileSync(join(folder, "runs/job/hits.json"), "utf8"), /6,.*28,.*496,.*8128/s);
+    if (kind === "shards") {
+      const lines = readFileSync(join(folder, "runs/job/results.ndjson"), "utf8").trim().split("\n");
+      const counts = lines.map((line) => JSON.parse(line).output.primes as number);
+      t.same([counts.length, counts.reduce((sum, one) => sum + one)], [8, 17_984], "the primes below 200,000");
+    }
     t.same(await listLanguageServerProblems(join(folder, "job.yaml")), []);
   });
 
@@ -139,7 +144,7 @@ t.test("files that exist and wrong words are refused, and nothing is written", a
   t.equal(readFileSync(join(folder, "worker.py"), "utf8"), "mine");
   t.match(await init(folder, ["job"]), { code: 64, err: /job\.yaml exists/ });
   t.match(await init(folder, ["jobs"]), { code: 64, err: /Name one of inventory, job, pipeline and playbook/ });
-  t.match(await init(folder, ["job", "-o", "x.yaml", "--kind", "shards"]), { code: 64, err: /range, tasks, matrix/ });
+  t.match(await init(folder, ["job", "-o", "x.yaml", "--kind", "shard"]), { code: 64, err: /range, tasks, matrix/ });
   t.match(await init(folder, ["inventory", "--kind", "range"]), { code: 64, err: /--kind is for/ });
   t.match(await init(folder, ["inventory", "-o", "x.yaml", "a b"]), { code: 64, err: /\[USER@\]HOST\[:PORT\]/ });
   t.match(await init(folder, ["job", "-o", "-"]), { code: 0, out: /^# yaml-language-server: [\s\S]*kind: range/ });
