@@ -36,7 +36,7 @@ import type { Leftover } from "./record/leftovers.js";
 import { LiveFile, removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
-import { findFreshRun, resolveRunPath } from "./record/runlock.js";
+import { describeFreshRun, findFreshRun, resolveRunPath } from "./record/runlock.js";
 import { type ExcludedNode, type RunSummary, summarize } from "./record/runsummary.js";
 import { Rechecks } from "./results/rechecks.js";
 import type { RunEnd } from "./runend.js";
@@ -233,10 +233,6 @@ function findInventoryFile(inventory: string): string | undefined {
 /** Whether no chunk has succeeded, so that its programs may be at fault. Only the files that the run keeps would be checked. */
 function isUnproven({ replay, changedFiles }: RunDirectory): boolean {
   return replay.committedChunks === 0 && changedFiles.length === 0;
-}
-
-function describeFreshRun(path: string): string {
-  return `${path} was started later, with --fresh. To continue that run, add --out ${path}.`;
 }
 
 /** The most changed files of a project that a notice names. */
