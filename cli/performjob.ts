@@ -127,7 +127,8 @@ function printSummary(
   else if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
   else if (!options.quiet || summary.state !== "complete") {
     const folder = summary.results ?? findOwnResults(summary.directory);
-    writers.out(formatSummary(summary, already, { aggregate: findAggregate(job, summary), folder }));
+    const isFresh = options.fresh === true;
+    writers.out(formatSummary(summary, already, { aggregate: findAggregate(job, summary), folder, isFresh }));
     if (already && options.overwrite)
       writers.err("--overwrite changes nothing in a complete run; add --fresh to run it again");
   }

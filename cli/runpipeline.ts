@@ -90,7 +90,8 @@ async function runNow(
     );
     display?.end();
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
-    else if (!options.quiet || summary.state !== "complete") writers.out(formatPipelineSummary(summary, already));
+    else if (!options.quiet || summary.state !== "complete")
+      writers.out(formatPipelineSummary(summary, already, options.fresh));
     const exit = exitStatusOfPipeline(summary, stop.code());
     if (already) writePipelineMetrics(pipeline, summary, exit, options, writers);
     else await publishOutcome(pipeline, summary, exit, options, writers);

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { StopReason } from "../executor/run/record/journalentry.js";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
+import { formatLocalTime } from "../fleet/drains.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatFailureGroups } from "./failuretext.js";
@@ -90,7 +91,7 @@ export function describeRunHead(history: RunHistory): { title: string; facts: st
   const title = hasOnlyFailures(status)
     ? `${name}: failed: all ${pluralize(chunks.failed, "chunk")}`
     : `${name}: ${state}: ${pluralize(chunks.done, "chunk")} done${formatOtherOutcomes(chunks)}`;
-  const begun = started === undefined ? "" : `, started ${started}`;
+  const begun = started === undefined ? "" : `, started ${formatLocalTime(new Date(started), "seconds")}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;
   const count = (reason: StopReason) => stoppedAttempts.filter(({ why }) => why === reason).length;
   const [superseded, preempted] = [count("superseded"), count("preempted")];

@@ -84,7 +84,7 @@ export function renderUsage({ usage }: LiveRun, { columns, paint }: ViewFrame): 
 
 function listCounts(live: LiveRun): StyledPart[][] {
   const { chunks, kind, units, running, waiting } = live;
-  const of = kind === "range" ? " chunks" : ` of ${formatCount(BigInt(units.total))}`;
+  const of = kind === "range" ? (chunks.done === 1 ? " chunk" : " chunks") : ` of ${formatCount(BigInt(units.total))}`;
   return [
     [[`${formatCount(chunks.done)}${of} done`, "good"]],
     running === 0 ? [] : [[`${formatCount(running)} running`, "plain"]],

@@ -4,5 +4,6 @@ import { formatDuration } from "./format.js";
 /** Returns what chunks cost beside their work, and what to write instead. */
 export function formatOverhead({ overheadSeconds, workSeconds }: ChunkOverhead): string {
   const [overhead, work] = [formatDuration(overheadSeconds), formatDuration(workSeconds)];
-  return `each chunk takes ${overhead} to start and ${work} to work: write \`chunk: {target: 5m}\` in the job`;
+  // Short enough for the live view of a terminal of 80 columns.
+  return `chunks take ${overhead} to start, ${work} to work: set \`chunk: {target: 5m}\``;
 }

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { PipelineHistory, StepExecution } from "../executor/pipeline/pipelinehistory.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import { COMMAND_LOG } from "../executor/run/record/logfiles.js";
+import { formatLocalTime } from "../fleet/drains.js";
 import { formatCount, formatDuration, pluralize } from "./format.js";
 import { describeRunHead } from "./historytext.js";
 import { renderDocument, renderKey } from "./page/document.js";
@@ -24,7 +25,7 @@ export function renderPipelinePage(history: PipelineHistory, logs?: string): str
   const { name, state, chunks, units, started, reason } = status;
   const failed = chunks.failed === 0 ? "" : `, ${formatCount(chunks.failed)} failed`;
   const title = `${name}: ${state}: ${formatCount(chunks.done)} of ${formatCount(BigInt(units.total ?? "0"))} steps done${failed}`;
-  const begun = started === undefined ? "" : `, started ${started}`;
+  const begun = started === undefined ? "" : `, started ${formatLocalTime(new Date(started), "seconds")}`;
   const more = sessions.length < 2 ? "" : ` in ${pluralize(sessions.length, "session")}`;
   const facts = [`active for ${formatDuration(seconds)}${more}${begun}`, ...(reason === undefined ? [] : [reason])];
   return renderDocument(title, facts, [

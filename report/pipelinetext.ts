@@ -4,17 +4,17 @@ import { hasResults, isIncomplete } from "../executor/pipeline/stepstate.js";
 import type { Leftover } from "../executor/run/record/leftovers.js";
 import { formatDuration, pluralize, toPrintableText } from "./format.js";
 import { formatLeftovers } from "./leftovertext.js";
-import { hasOnlyFailures } from "./summarytext.js";
+import { formatResume, hasOnlyFailures } from "./summarytext.js";
 
-/** Formats the result of a run of a pipeline. */
-export function formatPipelineSummary(summary: PipelineSummary, already: boolean): string {
+/** Formats the result of a run of a pipeline. `isFresh`: whether `--fresh` created it. */
+export function formatPipelineSummary(summary: PipelineSummary, already: boolean, isFresh = false): string {
   const { name, steps, seconds } = summary;
   const widest = Math.max(...steps.map(({ step }) => step.length));
   const good = steps.filter(({ state }) => hasResults(state)).length;
+  const where = relative(process.cwd(), summary.directory) || ".";
   const head = already
     ? `${name}: already ${summary.state === "complete" ? "complete" : DONE_IN_PART}, ${pluralize(steps.length, "step")}`
-    : `${name}: ${formatState(summary)}: ${good} of ${pluralize(steps.length, "step")} done, ${formatDuration(seconds)}`;
-  const where = relative(process.cwd(), summary.directory) || ".";
+    : `${name}: ${formatState(summary, formatResume(where, isFresh))}: ${good} of ${pluralize(steps.length, "step")} done, ${formatDuration(seconds)}`;
   const parts = steps.flatMap((step) => [step, ...(step.repetitions ?? [])]);
   const left = parts.flatMap((step) => formatLeftovers(selectUnintendedLeftovers(step), join(where, step.step)));
   return toPrintableText([head, ...steps.flatMap((step) => formatStepLines(step, widest)), ...left, `in ${where}`]);
@@ -29,7 +29,7 @@ function selectUnintendedLeftovers({ state, run }: StepSummary): Leftover[] {
 /** Formats a failure in a few lines, for a mail from cron. */
 export function formatPipelineFailure(summary: PipelineSummary): string {
   const failed = summary.steps.filter(({ state }) => isIncomplete(state) && state !== "left out");
-  const state = summary.state === "partial" ? formatPartial(summary) : formatState(summary);
+  const state = summary.state === "partial" ? formatPartial(summary) : formatState(summary, formatResume("", false));
   return toPrintableText([
     `muster: ${summary.name}: ${state}`,
     ...failed.flatMap((step) => formatStepLines(step, 0)),
@@ -58,11 +58,11 @@ function formatStepLines(step: StepSummary, widest: number): string[] {
 /** Every step has results, but some chunks failed, and running the same command again does not try them again. */
 const DONE_IN_PART = "partly done, which is enough";
 
-function formatState({ state, steps }: PipelineSummary): string {
+function formatState({ state, steps }: PipelineSummary, resume: string): string {
   if (state === "partial" && steps.every((step) => hasResults(step.state) || step.state === "left out"))
     return DONE_IN_PART;
-  if (state === "interrupted") return "interrupted; run the same command again to resume";
-  return state === "partial" ? `${formatPartial({ steps })}; run the same command again to resume` : state;
+  if (state === "interrupted") return `interrupted; ${resume}`;
+  return state === "partial" ? `${formatPartial({ steps })}; ${resume}` : state;
 }
 
 function formatPartial({ steps }: Pick<PipelineSummary, "steps">): string {

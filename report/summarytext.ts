@@ -25,17 +25,27 @@ const MAX_LISTED_GROUPS = 10;
 export interface ResultPlaces {
   aggregate?: string | undefined;
   folder?: string | undefined;
+  /** Whether `--fresh` created the run, so that the same command would create another one. */
+  isFresh?: boolean;
+}
+
+/** Returns how to resume a run whose directory is `where`. */
+export function formatResume(where: string, isFresh: boolean): string {
+  return isFresh ? `to resume it, use --out ${where} instead of --fresh` : "run the same command again to resume";
 }
 
 /** Formats the result of a run. */
-export function formatSummary(summary: RunSummary, already: boolean, { aggregate, folder }: ResultPlaces): string {
+export function formatSummary(summary: RunSummary, already: boolean, places: ResultPlaces): string {
+  const { aggregate, folder, isFresh = false } = places;
   const { chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
   if (already)
     lines.push(`${name}: already complete, ${pluralize(chunks.done, "chunk")}${formatOtherOutcomes(chunks)}`);
   else {
-    lines.push(`${name}: ${formatState(summary)}: ${formatChunks(summary)}, ${formatDuration(session.seconds)}`);
+    lines.push(
+      `${name}: ${formatState(summary, formatResume(where, isFresh))}: ${formatChunks(summary)}, ${formatDuration(session.seconds)}`,
+    );
     if (summary.state === "complete" && (summary.planned?.seconds ?? 0) > 0)
       lines.push(`  ${comparePlanAndActual(summary)}`);
     if (summary.overhead !== undefined) lines.push(`  ${formatOverhead(summary.overhead)}`);
@@ -173,20 +183,20 @@ function formatEnough({ enough, units }: RunSummary): string {
   return enough.reached ? `, which is enough (${share})` : `, which is not enough (${share})`;
 }
 
-function formatState(summary: RunSummary): string {
+function formatState(summary: RunSummary, resume: string): string {
   switch (summary.state) {
     case "complete":
       return "complete";
     case "partial":
       return `${hasOnlyFailures(summary) ? "failed" : "partly done"}${formatEnough(summary)}`;
     case "interrupted":
-      return "interrupted; run the same command again to resume";
+      return `interrupted; ${resume}`;
     case "cancelled":
-      return "cancelled; run the same command again to resume";
+      return `cancelled; ${resume}`;
     case "halted":
       return "halted";
     case "stranded":
-      return "no usable node is left; run the same command again to resume";
+      return `no usable node is left; ${resume}`;
     case "superseded":
     case "broken":
       return `stopped: ${summary.error}`;

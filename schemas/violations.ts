@@ -74,9 +74,12 @@ function explainValue(error: Violation): { message: string; hint?: string } {
       return { message: `must be ${allowed.join(" | ")}${given}`, hint: suggestValue(error.data, allowed) };
     }
     case "type":
-      return { message: `${describePattern(error) ?? `must be ${formatTypes(error.params.type)}`}${given}` };
+      return {
+        message: `${describePattern(error) ?? `must be ${formatTypes(error.params.type)}`}${given}`,
+        hint: adviseOnList(error) ?? adviseOnQuotes(error.data),
+      };
     case "scalar":
-      return { message: `must be text, a number, true or false${given}` };
+      return { message: `must be text, a number, true or false${given}`, hint: adviseOnQuotes(error.data) };
     case "whole": {
       const { minimum } = error.schema as { minimum: number };
       return { message: `must be a whole number of at least ${minimum}${given}`, hint: adviseOnRounding(error.data) };
@@ -174,6 +177,23 @@ function formatTypes(type: string | string[]): string {
     boolean: "true or false",
   };
   return (Array.isArray(type) ? type : type.split(",")).map((one) => words[one] ?? one).join(" or ");
+}
+
+/** Returns how to write a text as the list that is wanted: a command line as its words. */
+function adviseOnList({ params, data, parentSchema }: Violation): string | undefined {
+  const items = parentSchema?.items as { scalar?: boolean; type?: string | string[] } | undefined;
+  const takesText = items?.scalar === true || [items?.type].flat().includes("string");
+  if (params.type !== "array" || !takesText || typeof data !== "string") return undefined;
+  const words = data.split(/\s+/).filter((word) => word !== "");
+  const isPlain = words.length > 0 && words.every((word) => /^[\w./-]+$/.test(word));
+  return isPlain ? `write [${words.join(", ")}]` : undefined;
+}
+
+/** Returns how to write a placeholder that YAML took for a mapping: `{start}` without quotes is one. */
+function adviseOnQuotes(data: unknown): string | undefined {
+  const entries = Object.entries(typeof data === "object" && data !== null ? data : {});
+  const [key, value] = entries[0] ?? [];
+  return entries.length === 1 && value === null ? `write "{${key}}", with quotes, if it is a placeholder` : undefined;
 }
 
 function adviseOnRounding(value: unknown): string | undefined {

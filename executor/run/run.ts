@@ -22,7 +22,7 @@ import type { Leftover } from "./record/leftovers.js";
 import { removeLiveRun } from "./record/liverun.js";
 import { RatesFile } from "./record/ratesfile.js";
 import { openRunDirectory, type RunDirectory } from "./record/rundir.js";
-import { findFreshRun, resolveRunPath } from "./record/runlock.js";
+import { describeFreshRun, findFreshRun, resolveRunPath } from "./record/runlock.js";
 import { type RunSummary, summarize } from "./record/runsummary.js";
 import { Rechecks } from "./results/rechecks.js";
 import { createRunContext } from "./runcontext.js";
@@ -150,10 +150,6 @@ function noticeChanges(directory: RunDirectory, { out, fresh, observer }: RunOpt
   const newer = out === undefined && !fresh ? findFreshRun(directory.path) : undefined;
   if (newer !== undefined) observer.notice(describeFreshRun(newer));
   if (directory.changedFiles.length > 0) observer.notice(describeChangedFiles(directory.changedFiles));
-}
-
-function describeFreshRun(path: string): string {
-  return `${path} was started later, with --fresh. To continue that run, add --out ${path}.`;
 }
 
 /** The most changed files of a project that a notice names. */

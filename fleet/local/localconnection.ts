@@ -12,7 +12,7 @@ import {
   type ExitReason,
   type Files,
 } from "../connection.js";
-import { ConnectionError } from "../connectionerror.js";
+import { ConnectionError, type NodeStep } from "../connectionerror.js";
 import { killGroup } from "../killgroup.js";
 import type { Node } from "../node.js";
 import { resolveWithin } from "../rejectonabort.js";
@@ -85,8 +85,7 @@ class LocalConnection implements Connection {
             new ConnectionError("MISSING", where, `the home folder ${cwd} does not exist`, { next, cause }),
           );
         }
-        const code = cause.code === "ENOENT" ? "MISSING" : cause.code === "EACCES" ? "DENIED" : "SHELL";
-        reject(new ConnectionError(code, where, cause.message, { cause }));
+        reject(explainSpawnError(where, argv[0] ?? "", cause));
       };
       try {
         const child = spawn(argv[0] ?? "", argv.slice(1), {
@@ -135,4 +134,13 @@ class LocalConnection implements Connection {
 function kill(child: LocalProcess, channel: Channel): void {
   killGroup(child.pid, "SIGKILL");
   channel.destroy();
+}
+
+function explainSpawnError(where: NodeStep, program: string, cause: Error & { code?: string }): ConnectionError {
+  const next = "install it, or correct its path: that of Python is `python` of the node in the inventory";
+  if (cause.code === "ENOENT")
+    return new ConnectionError("MISSING", where, `there is no program ${program}`, { next, cause });
+  if (cause.code === "EACCES")
+    return new ConnectionError("DENIED", where, `${program} may not be executed`, { next, cause });
+  return new ConnectionError("SHELL", where, cause.message, { cause });
 }

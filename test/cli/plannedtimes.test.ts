@@ -37,8 +37,7 @@ t.test("a plan has measured start-up or says that it is unknown, and names costl
   const ran = await muster();
   t.equal(ran.code, 0, ran.err);
   t.match(ran.out, /planned by the inventory's rates: \d+ chunks in an unknown time; actual: \d+ chunks in [\d.]+ s\n/);
-  const overhead =
-    /each chunk takes [\d.]+ s to start and [\d.]+ s to work: write `chunk: \{target: 5m\}` in the job\n/;
+  const overhead = /chunks take [\d.]+ s to start, [\d.]+ s to work: set `chunk: \{target: 5m\}`\n/;
   t.match(ran.out, overhead);
   const after = await muster("--plan");
   t.match(after.out, /about \d+ chunks and [\d.]+ s, [\d.]+ s of it to start\n/);

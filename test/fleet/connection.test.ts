@@ -134,6 +134,17 @@ t.test("over SSH", { skip }, async (t) => {
   promises(t, () => connect(toInventoryNode(lab.nodes[0]!)));
 });
 
+t.test("a program that this machine does not have", async (t) => {
+  const connection = await connect(createNode({ connection: "local" }));
+  const absent = connection.open(["no-such-program"]);
+  await t.rejects(absent, {
+    message: "start no-such-program: there is no program no-such-program",
+    next: /`python` of the node/,
+  });
+  await t.rejects(connection.open(["/etc/passwd"]), { message: /: \/etc\/passwd may not be executed/ });
+  await connection.close();
+});
+
 t.test("after close no operation starts", async (t) => {
   const connection = await connect(createNode({ connection: "local" }));
   const channel = await connection.open(["cat"]);

@@ -124,7 +124,10 @@ t.test("on a terminal: 80 columns, and text from nodes is escaped", async (t) =>
   const text = formatHistory(history, false);
   for (const line of text.split("\n")) t.ok(line.length <= 80, line);
   t.notMatch(text, "\u001b");
-  t.match(text, /^sieve: partial: 4 chunks done, 1 failed\n {2}active for 1 min 40 s in 2 sessions, started 2026/);
+  t.match(
+    text,
+    /^sieve: partial: 4 chunks done, 1 failed\n {2}active for 1 min 40 s in 2 sessions, started 2026-11-2\d \d\d:\d\d:00\n/,
+  );
   t.match(text, /\na +2 +20 +5[78] % +[\d.]+\/s +1\n {2}slot 0 +2 +20 +90 %/);
   t.match(text, /\nevents:\n {2}after 12 s +a slot 1: disabled/);
   t.match(text, /\n {2}1 attempt failed, 1 attempt superseded, 1 attempt running\n/);

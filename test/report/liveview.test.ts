@@ -56,6 +56,16 @@ const TABLE: [what: string, change: Partial<LiveRun>, columns: number, lines: st
     ],
   ],
   [
+    "a range with one chunk done",
+    { ...range, chunks: { done: 1, failed: 0 } },
+    80,
+    [
+      "sieve [--------------------] 0.0 %  1 min 10 s, time left unknown",
+      "  1 chunk done, 1 running, 3,998,000,000 units waiting",
+      "  rig  1/2 running, 4 done, 0.057/s  1234567-2234567: 12 s of about 25 s, 40 %",
+    ],
+  ],
+  [
     "failures, a node that is away, a disabled slot and a chunk far over its time",
     {},
     80,

@@ -23,6 +23,7 @@ export const NOT_RENDERED = [
   "foldEndedPilots",
   "foldPilotNames",
   "formatOverhead",
+  "formatResume",
   "formatOtherOutcomes",
   "formatRefusedTasks",
   // Parts of formatSummary, formatHistory, renderRun and renderHistoryPage.

@@ -9,7 +9,7 @@ import type { UnitSpace } from "../unitspace.js";
 import { listLocalOutputs, readBuild } from "./buildreader.js";
 import type { BuildSpec } from "./buildspec.js";
 import { scanPrograms } from "./programimports.js";
-import { type LaunchFolders, NO_PROJECT_FOLDERS, type Project } from "./project.js";
+import { type LaunchFolders, NO_PROJECT_FOLDERS, type Project, type ProjectFile } from "./project.js";
 import { listProject } from "./projectfiles.js";
 import { canBeProject, findProjectRoot, isHomeOrAbove } from "./projectroot.js";
 
@@ -87,7 +87,10 @@ export function readProject(
     return { project: undefined, folders };
   }
   const { files, leftOut } = listing;
-  const imports = scanPrograms(listPrograms(space), folders, root, new Set(files.map(({ path }) => path)));
+  const programs = listPrograms(space);
+  // A build may make them executable.
+  if (build === undefined) rejectWithoutMode(reader, programs, folders, files);
+  const imports = scanPrograms(programs, folders, root, new Set(files.map(({ path }) => path)));
   for (const module of imports.missingModules) reportMissingModule(reader, module, root);
   const narrowedBy = code !== undefined ? "code" : reader.text(["code"]) === "imports" ? "imports" : undefined;
   const needed = narrowedBy === "imports" ? files.filter(({ path }) => imports.files.has(path)) : files;
@@ -120,6 +123,28 @@ function listPrograms(space: UnitSpace): Set<Program> {
   const programs = new Set<Program>();
   for (const { program } of space.specs) programs.add(program);
   return programs;
+}
+
+/** Reports files of the project that a command starts, and that are not executable. */
+function rejectWithoutMode(
+  reader: JobReader,
+  programs: ReadonlySet<Program>,
+  folders: LaunchFolders,
+  files: readonly ProjectFile[],
+): void {
+  const names = [...programs].flatMap((program) => (program.kind === "command" ? [program.command[0] ?? ""] : []));
+  const relativeNames = new Set(names.filter((name) => name.includes("/") && !name.startsWith("/")));
+  if (relativeNames.size === 0) return;
+  const plain = new Set(files.filter(({ mode }) => mode === 0o644).map(({ path }) => path));
+  for (const name of relativeNames) {
+    if (!plain.has(posix.join(folders.cwd, name))) continue;
+    const path: KeyPath = reader.list(["command"])?.[0]?.text === name ? ["command", 0] : [];
+    reader.reportAt(
+      path,
+      `command[0]: "${name}" is not executable`,
+      `chmod +x ${name}, or name its interpreter, e.g. command: [python3, ${name}]`,
+    );
+  }
 }
 
 function reportMissingModule(reader: JobReader, module: string, root: string): void {

@@ -25,6 +25,11 @@ export function findFreshRun(path: string): string | undefined {
   return last;
 }
 
+/** Returns how to continue the run that findFreshRun has found. */
+export function describeFreshRun(path: string): string {
+  return `${path} was started later, with --fresh. To continue that run, add --out ${path}.`;
+}
+
 /** The open journal of a run directory. Its file lock, which is the run lock, holds until `fd` is closed. */
 export interface LockedJournal {
   fd: number;
@@ -77,8 +82,10 @@ export async function takeOverRunLock<E extends object>(
 
 /** The error for a run directory that cannot be resumed because it holds `what` instead. */
 export function createOtherRunError(path: string, what: string): MusterError {
+  const newer = findFreshRun(path);
+  const next = "Start a new run beside it with --fresh, or choose another folder with --out.";
   return new MusterError("OTHER_RUN", `${path} holds ${what}`, {
-    next: "Start a new run beside it with --fresh, or choose another folder with --out.",
+    next: newer === undefined ? next : `${describeFreshRun(newer)} ${next}`,
   });
 }
 

@@ -11,7 +11,12 @@ const OUTSIDE_HINT = "outputs lie in the working directory of the chunk, or else
 
 const TABLE: [what: string, text: string, problems: string[], hint?: string][] = [
   ["an unknown key", `${RANGE}timout: 3\n`, ['4:1 unknown key "timout"'], 'did you mean "timeout"?'],
-  ["a wrong type", `${RANGE}outputs: hits.json\n`, ['4:10 outputs must be a list, not "hits.json"']],
+  [
+    "a wrong type",
+    `${RANGE}outputs: hits.json\n`,
+    ['4:10 outputs must be a list, not "hits.json"'],
+    "write [hits.json]",
+  ],
   [
     "a bad placeholder",
     `${RANGE}args: [ok, "{strat}"]\n`,
