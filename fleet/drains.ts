@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidFileError, MusterError } from "../schemas/errors.js";
 import { writeFileAtomic } from "../schemas/filewrites.js";
 import { isJsonObject } from "../schemas/isjsonobject.js";
+import { formatLocalTime } from "../schemas/localtime.js";
 import { tryLockFile } from "./filelock.js";
 
 const VERSION = 1;
@@ -75,14 +76,6 @@ export async function changeDrains(
 export function describeDrain({ reason, until }: Drain): string {
   const end = until === undefined ? "" : ` until ${formatLocalTime(new Date(until))}`;
   return `drained${end}${reason === undefined ? "" : ` (${reason})`}`;
-}
-
-/** Formats a time in this machine's time zone: "2026-12-01 18:00". */
-export function formatLocalTime(date: Date, precision: "minutes" | "seconds" = "minutes"): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const seconds = precision === "seconds" ? `:${two(date.getSeconds())}` : "";
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}${seconds}`;
 }
 
 function isInEffect({ until }: Drain, nowMs: number): boolean {

@@ -48,18 +48,18 @@ export function breakDownRun(history: RunHistory): RunBreakdown {
   const of = (node: string, slot: number): SlotSums => {
     const there = slots.get(node) ?? new Map<number, SlotSums>();
     slots.set(node, there);
-    const account = there.get(slot) ?? emptySlot(slot);
-    there.set(slot, account);
-    return account;
+    const sums = there.get(slot) ?? emptySlot(slot);
+    there.set(slot, sums);
+    return sums;
   };
   for (const { node, slots = [] } of history.nodeEntries) for (const slot of slots) of(node, slot);
   for (const { node, slot, slots: occupied, units, seconds, attempt, from, end } of history.executions) {
-    const account = of(node, slot);
-    account.chunks++;
-    account.units += units;
-    account.keptSeconds += seconds;
+    const sums = of(node, slot);
+    sums.chunks++;
+    sums.units += units;
+    sums.keptSeconds += seconds;
     for (const one of occupied) of(node, one).busy += end - from;
-    if (attempt > 1) account.retried++;
+    if (attempt > 1) sums.retried++;
   }
   for (const { node, slot, from, at } of history.failedAttempts) {
     of(node, slot).failed++;

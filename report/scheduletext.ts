@@ -1,3 +1,4 @@
+import { formatLocalTime } from "../schemas/localtime.js";
 import { toPrintableText } from "./format.js";
 
 /** A crontab entry. `next`: times in ISO 8601, none for `@reboot`. */
@@ -20,14 +21,8 @@ export function formatSchedule(entries: ScheduledEntry[]): string {
   return toPrintableText(
     entries.flatMap(({ what, schedule, next, line, installed }) => [
       `${what}: ${schedule}, ${states[installed]}`,
-      `    next: ${next.length === 0 ? "when this machine starts" : next.map(formatLocalTime).join(", ")}`,
+      `    next: ${next.length === 0 ? "when this machine starts" : next.map((time) => formatLocalTime(new Date(time))).join(", ")}`,
       `    ${line}`,
     ]),
   );
-}
-
-function formatLocalTime(text: string): string {
-  const date = new Date(text);
-  const two = (value: number) => String(value).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }

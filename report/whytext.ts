@@ -2,7 +2,7 @@ import type { ChunkExplanation } from "../executor/run/explainchunk.js";
 import type { JudgedSlot } from "../executor/run/placementrules.js";
 import { type ChunkAttempt, isContinuation } from "../executor/run/record/chunkattempts.js";
 import { formatSlots, groupByReason } from "../executor/schedule/slots/groupbyreason.js";
-import { formatLocalTime } from "../fleet/drains.js";
+import { formatLocalTime } from "../schemas/localtime.js";
 import { formatDuration, formatRate, pluralize, toOneLine, toPrintableText } from "./format.js";
 import { formatAttemptTime } from "./livetext.js";
 import { formatPilots } from "./pilottext.js";

@@ -217,7 +217,7 @@ function describeNode(
   const { name } = worker.node;
   const drained = drains.get(name);
   const { chunks, units, failedAttempts, disabledSlots } = counters.forNode(name);
-  const reason = worker.state === "connecting" ? worker.firstContact.describeDelay() : worker.reason;
+  const reason = worker.state === "connecting" ? worker.firstAnswer.describeDelay() : worker.reason;
   return {
     node: name,
     state: worker.state,

@@ -1,4 +1,5 @@
-import { type Drain, describeDrain, formatLocalTime } from "../drains.js";
+import { formatLocalTime } from "../../schemas/localtime.js";
+import { type Drain, describeDrain } from "../drains.js";
 import {
   type HealAction,
   type Healing,

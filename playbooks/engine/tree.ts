@@ -1,4 +1,5 @@
 import { MusterError } from "../../schemas/errors.js";
+import { formatCount } from "../../schemas/numbertext.js";
 import { describeKind, diffRights, formatSizeAndHash } from "./fileresource.js";
 import type { ChangeContext, Difference, FileState, Probe, TreeState } from "./resource.js";
 import { MAX_DIFF_BYTES, TOO_LARGE_FOR_DIFF, unifiedDiff } from "./unifieddiff.js";
@@ -14,7 +15,7 @@ export type WantedTree = Map<string, WantedEntry>;
 /** The diffs of a folder's files have at most about this many lines; further files have none. */
 const MAX_TREE_DIFF_LINES = 5000;
 const NO_CONTENT_FOR_DIFF = "(no diff: more than 16 MiB of files differ in this folder)";
-const NO_MORE_DIFFS = `(no diff: those of the files above have ${MAX_TREE_DIFF_LINES.toLocaleString("en")} lines)`;
+const NO_MORE_DIFFS = `(no diff: those of the files above have ${formatCount(MAX_TREE_DIFF_LINES)} lines)`;
 
 /** Returns the probe of a folder, with the contents that diffs need. */
 export function probeTree(folder: string, want: WantedTree): Probe {

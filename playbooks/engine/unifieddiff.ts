@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createTwoFilesPatch } from "diff";
+import { formatCount } from "../../schemas/numbertext.js";
 
 /** Larger files are not compared line by line. */
 export const MAX_DIFF_BYTES = 1024 * 1024;
@@ -36,7 +37,7 @@ export function createPatch(path: string, have: string, want: string): string {
 function cutLines(patch: string): string {
   const lines = patch.trimEnd().split("\n");
   if (lines.length <= MAX_DIFF_LINES) return patch;
-  const more = (lines.length - MAX_DIFF_LINES).toLocaleString("en");
+  const more = formatCount(lines.length - MAX_DIFF_LINES);
   return `${lines.slice(0, MAX_DIFF_LINES).join("\n")}\n(${more} more lines of this diff are left out)\n`;
 }
 

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { formatCount } from "../../../schemas/numbertext.js";
 import { ProjectRefusal } from "./refusal.js";
 
 /** The most bytes and files of a project that are copied to nodes. */
@@ -73,5 +74,5 @@ function findLargestFolders(totals: ReadonlyMap<string, Total>, measure: keyof T
 function formatTotal({ files, bytes }: Total): string {
   const megabytes = bytes / 2 ** 20;
   const size = megabytes.toLocaleString("en-US", { maximumFractionDigits: megabytes < 10 ? 1 : 0 });
-  return `${files.toLocaleString("en-US")} file${files === 1 ? "" : "s"} of ${size} MB`;
+  return `${formatCount(files)} file${files === 1 ? "" : "s"} of ${size} MB`;
 }

@@ -17,6 +17,6 @@ export function joinNodes(workers: readonly NodeWorker[]): JoiningNodes {
 }
 
 /** Whether a node that is so at the end of a run is not to be counted on in the next: it is away, or has never answered. */
-export function isAbsent({ state, firstContact }: Pick<NodeWorker, "state" | "firstContact">): boolean {
-  return state === "away" || (state === "connecting" && !firstContact.hasAnswered);
+export function isAbsent({ state, firstAnswer }: Pick<NodeWorker, "state" | "firstAnswer">): boolean {
+  return state === "away" || (state === "connecting" && !firstAnswer.hasAnswered);
 }

@@ -13,10 +13,10 @@ import { monotonicSeconds } from "../timer.js";
 import { AgentTracker, describeAgentChange } from "./agenttracker.js";
 import { Attachment, type KeepLogs, type ResultSource, TOO_MANY_MESSAGES } from "./attachment.js";
 import { withoutNodeName } from "./attemptfailure.js";
-import { AttemptStarter } from "./attemptstarter.js";
+import { AttemptLauncher } from "./attemptlauncher.js";
 import { awaitAttachment } from "./awaitattachment.js";
 import { CleanupState } from "./cleanupstate.js";
-import { FirstContact } from "./firstcontact.js";
+import { FirstAnswer } from "./firstanswer.js";
 import { createProtocolError } from "./handshake.js";
 import { claimHeldAttempts } from "./heldattempts.js";
 import { routeMessage } from "./messagerouting.js";
@@ -44,12 +44,12 @@ export class NodeWorker {
   readonly rateLimiter = new MessageRateLimiter();
   readonly cleanup = new CleanupState();
   readonly slotMonitor: SlotMonitor;
-  readonly firstContact = new FirstContact();
+  readonly firstAnswer = new FirstAnswer();
   /** It is being healed, and expected back. */
   isHealing = false;
   /** When it leaves the run, in monotonic seconds; undefined = never. */
   deadline: number | undefined;
-  private readonly starter: AttemptStarter;
+  private readonly launcher: AttemptLauncher;
   readonly agentTracker: AgentTracker;
   private attachment: Attachment | undefined;
   readonly preparation: Preparation;
@@ -67,7 +67,7 @@ export class NodeWorker {
   ) {
     const report = (event: NodeEvent) => emit(this, event);
     this.slotMonitor = new SlotMonitor(node, (command) => this.send(command), report);
-    this.starter = new AttemptStarter(job, node, report);
+    this.launcher = new AttemptLauncher(job, node, report);
     this.preparation = new Preparation(this.cleanup, (message) => this.warn(message));
     this.agentTracker = new AgentTracker(node.leaseSeconds);
     this.backoff = new ReconnectBackoff(node.graceSeconds);
@@ -88,12 +88,12 @@ export class NodeWorker {
 
   /** Starts an attempt: at once where its files are staged already. Does nothing while the node is not attached. */
   start(attempt: Attempt): void {
-    if (this.attachment !== undefined) this.starter.start(this.attachment, attempt);
+    if (this.attachment !== undefined) this.launcher.start(this.attachment, attempt);
   }
 
   /** Sends a command to the agent, or drops it while the node is not attached. */
   send(command: AgentCommand): void {
-    if (command.op === "withdraw" || command.op === "cancel") this.starter.withdraw(command.ids);
+    if (command.op === "withdraw" || command.op === "cancel") this.launcher.withdraw(command.ids);
     this.attachment?.send(command);
   }
 
@@ -132,7 +132,7 @@ export class NodeWorker {
     this.runOver.abort(new RunOverError(true));
     const attachment = this.openAttachment;
     if (attachment === undefined) {
-      if (this.state === "connecting") this.reason = this.firstContact.describeAbsence();
+      if (this.state === "connecting") this.reason = this.firstAnswer.describeAbsence();
       this.cleanup.markUnreached(this.reason);
       return this.agentTracker.lastAgent && this.warn(UNREACHED_AT_END);
     }
@@ -187,7 +187,7 @@ export class NodeWorker {
           this.slots = capacity.slots;
           return capacity;
         },
-        onAnswer: () => this.firstContact.recordAnswer(),
+        onAnswer: () => this.firstAnswer.recordAnswer(),
         onStarting: () => this.cleanup.markAgentStarting(),
         signal,
       });

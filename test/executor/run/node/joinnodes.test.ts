@@ -1,5 +1,5 @@
 import t from "tap";
-import { FirstContact } from "../../../../executor/run/node/firstcontact.js";
+import { FirstAnswer } from "../../../../executor/run/node/firstanswer.js";
 import { isAbsent, joinNodes } from "../../../../executor/run/node/joinnodes.js";
 import type { NodeWorker } from "../../../../executor/run/node/nodeworker.js";
 
@@ -32,13 +32,13 @@ t.test("only nodes that may hold work are waited for before others get it", asyn
 });
 
 t.test("a node is absent that is away or has never answered", async (t) => {
-  const firstContact = new FirstContact();
-  t.ok(isAbsent({ state: "away", firstContact }));
-  t.ok(isAbsent({ state: "connecting", firstContact }));
-  t.notOk(isAbsent({ state: "live", firstContact }));
-  t.notOk(isAbsent({ state: "refused", firstContact }), "it answers");
-  firstContact.recordAnswer();
-  t.notOk(isAbsent({ state: "connecting", firstContact }), "it was too slow for a short run");
-  t.match(firstContact.describeAbsence(), /not ready/);
-  t.match(new FirstContact().describeAbsence(), /^no answer within 0\.\d s/);
+  const firstAnswer = new FirstAnswer();
+  t.ok(isAbsent({ state: "away", firstAnswer }));
+  t.ok(isAbsent({ state: "connecting", firstAnswer }));
+  t.notOk(isAbsent({ state: "live", firstAnswer }));
+  t.notOk(isAbsent({ state: "refused", firstAnswer }), "it answers");
+  firstAnswer.recordAnswer();
+  t.notOk(isAbsent({ state: "connecting", firstAnswer }), "it was too slow for a short run");
+  t.match(firstAnswer.describeAbsence(), /not ready/);
+  t.match(new FirstAnswer().describeAbsence(), /^no answer within 0\.\d s/);
 });

@@ -12,7 +12,7 @@ export type StartingAttachment = Pick<Attachment, "stageFiles" | "sendStart" | "
  * Starts attempts on one node once their files are there. Until then the agent does not know them, so an attempt that is withdrawn or
  * cancelled in the meantime is stopped here.
  */
-export class AttemptStarter {
+export class AttemptLauncher {
   private readonly staging = new Set<string>();
 
   constructor(

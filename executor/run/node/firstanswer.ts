@@ -2,7 +2,7 @@
 const LATE_AFTER_SECONDS = 3;
 
 /** Tracks whether a node has answered since the run began to dial it. */
-export class FirstContact {
+export class FirstAnswer {
   private readonly beganMs = performance.now();
   hasAnswered = false;
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import t from "tap";
 import type { Job } from "../../../../executor/job/job.js";
-import { AttemptStarter, type StartingAttachment } from "../../../../executor/run/node/attemptstarter.js";
+import { AttemptLauncher, type StartingAttachment } from "../../../../executor/run/node/attemptlauncher.js";
 import type { NodeEvent } from "../../../../executor/run/node/nodeevent.js";
 import type { Attempt } from "../../../../executor/schedule/events.js";
 import type { Node } from "../../../../fleet/node.js";
@@ -11,7 +11,7 @@ const NODE = {
   profile: { name: "rx6600", limits: { sample_size: { best: 450, max: 1000 }, depth: { best: 3 } } },
 } as unknown as Node;
 
-/** A starter, and an attachment where files arrive, or fail to, when `settle` is called. */
+/** A launcher, and an attachment where files arrive, or fail to, when `settle` is called. */
 function prepare() {
   const sent: string[] = [];
   const events: NodeEvent[] = [];
@@ -23,14 +23,14 @@ function prepare() {
       new Promise<void>((resolve, reject) => waiting.push((error) => (error ? reject(error) : resolve()))),
     sendStart: (_job, { id }) => void sent.push(id),
   };
-  const starter = new AttemptStarter(JOB, NODE, (event) => events.push(event));
+  const launcher = new AttemptLauncher(JOB, NODE, (event) => events.push(event));
   const start = (id: string, params?: Record<string, string | number>) =>
-    starter.start(attachment, { id, chunk: { spec: {}, params }, slot: 0 } as Attempt);
+    launcher.start(attachment, { id, chunk: { spec: {}, params }, slot: 0 } as Attempt);
   const settle = async (error?: Error) => {
     for (const one of waiting.splice(0)) one(error);
     await nextTurn();
   };
-  return { sent, events, starter, start, settle };
+  return { sent, events, launcher, start, settle };
 }
 
 t.test("an attempt starts when its files are there", async (t) => {
@@ -43,23 +43,23 @@ t.test("an attempt starts when its files are there", async (t) => {
 });
 
 t.test("an attempt that is withdrawn while its files are sent does not start, and is requeued once", async (t) => {
-  const { sent, events, starter, start, settle } = prepare();
+  const { sent, events, launcher, start, settle } = prepare();
   start("a");
   start("b");
-  starter.withdraw(["a", "of an agent"]);
+  launcher.withdraw(["a", "of an agent"]);
   t.same(events, [], "not while the scheduler's instruction is performed");
   await settle();
-  starter.withdraw(["a", "b"]);
+  launcher.withdraw(["a", "b"]);
   await nextTurn();
   t.same(sent, ["b"]);
   t.same(events, [{ type: "requeued", attempt: "a" }]);
 });
 
 t.test("files that cannot be sent: the attempt fails, unless it was withdrawn", async (t) => {
-  const { events, starter, start, settle } = prepare();
+  const { events, launcher, start, settle } = prepare();
   start("a");
   start("b");
-  starter.withdraw(["b"]);
+  launcher.withdraw(["b"]);
   await settle(new Error("the disk is full"));
   const failed = events.filter((event) => event.type === "stagingFailed");
   t.same(
