@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { StopReason } from "../executor/run/record/journalentry.js";
 import type { RunHistory } from "../executor/run/record/runhistory.js";
 import { FailureGroups } from "../executor/schedule/halting/failuregroups.js";
-import { formatLocalTime } from "../fleet/drains.js";
+import { formatLocalTime } from "../schemas/localtime.js";
 import { breakDownRun, type NodeBreakdown, type RunBreakdown, type RunEvent, type SlotBreakdown } from "./breakdown.js";
 import { countColumns, padToColumns, TERMINAL_COLUMNS } from "./columns.js";
 import { formatFailureGroups } from "./failuretext.js";

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import type { PipelineHistory, StepExecution } from "../executor/pipeline/pipelinehistory.js";
 import { hasResults } from "../executor/pipeline/stepstate.js";
 import { COMMAND_LOG } from "../executor/run/record/logfiles.js";
-import { formatLocalTime } from "../fleet/drains.js";
+import { formatLocalTime } from "../schemas/localtime.js";
 import { formatCount, formatDuration, pluralize } from "./format.js";
 import { describeRunHead } from "./historytext.js";
 import { renderDocument, renderKey } from "./page/document.js";
