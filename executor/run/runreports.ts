@@ -231,7 +231,8 @@ export class RunReports {
     counters.disableSlot(worker.node.name, slot, reason);
     if (isReported) return;
     const advice = reason.startsWith("GPU ") ? adviceFor(worker, slot, reason) : "";
-    observer.nodeWarning(worker, `${formatSlots(sharers)} ${isOrAre(sharers)} disabled: ${reason}${advice}`);
+    const what = sharers.length === 1 ? "is disabled: " : "are disabled: ";
+    observer.nodeWarning(worker, `${formatSlots(sharers)} ${what}${reason}${advice}`);
   }
 
   /** The last of the slots that share a GPU speaks for all of them. */
@@ -243,7 +244,8 @@ export class RunReports {
     counters.enableSlot(worker.node.name, slot);
     if (sharers.some((one) => disabledSlots.get(one)?.back === false)) return;
     const slots = sharers.length === 0 ? [slot] : sharers;
-    observer.nodeWarning(worker, `${formatSlots(slots)} ${isOrAre(slots)} enabled again`);
+    const what = slots.length === 1 ? "is enabled again" : "are enabled again";
+    observer.nodeWarning(worker, `${formatSlots(slots)} ${what}`);
   }
 
   private reportLasting(worker: NodeWorker, slot: number): void {
@@ -263,10 +265,6 @@ export class RunReports {
 function findSharers({ slots }: NodeWorker, slot: number): number[] {
   const gpu = slots.find((one) => one.slot === slot)?.gpu;
   return gpu === undefined ? [slot] : slots.filter((one) => one.gpu === gpu).map((one) => one.slot);
-}
-
-function isOrAre(slots: readonly number[]): string {
-  return slots.length === 1 ? "is" : "are";
 }
 
 function adviceFor(worker: NodeWorker, slot: number, reason: string): string {
