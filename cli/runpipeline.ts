@@ -92,6 +92,11 @@ async function runNow(
     if (options.json) writers.out(formatJson({ ...summary, already, notes }, 2));
     else if (!options.quiet || summary.state !== "complete")
       writers.out(formatPipelineSummary(summary, already, options.fresh));
+    const selected = options.only ?? options.from;
+    if (already && selected !== undefined && !options.quiet && !options.json)
+      writers.err(
+        `step ${selected} is complete; to execute it again, with the results of the other steps, add --fresh`,
+      );
     const exit = exitStatusOfPipeline(summary, stop.code());
     if (already) writePipelineMetrics(pipeline, summary, exit, options, writers);
     else await publishOutcome(pipeline, summary, exit, options, writers);

@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { hostname } from "node:os";
 import { UsageError } from "../../schemas/errors.js";
 
 /** A machine that an inventory is to have, before anything is known about it. `host`: an address, or an alias of ~/.ssh/config. */
@@ -29,7 +30,7 @@ export function parseHostRequest(text: string): HostRequest {
   return { host, ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port: Number(port) }) };
 }
 
-/** Whether a request means the machine that muster runs on. */
-export function isThisMachine({ host }: HostRequest): boolean {
-  return HERE.has(host);
+/** Whether a request means the machine that muster runs on: its own name does, unless a user or a port asks for a log-in. */
+export function isThisMachine({ host, user, port }: HostRequest): boolean {
+  return HERE.has(host) || (host === hostname() && user === undefined && port === undefined);
 }

@@ -49,3 +49,15 @@ t.test("so does a pipeline", async (t) => {
     out: /interrupted; to resume it, use --out runs\/pipe instead of --fresh/,
   });
 });
+
+t.test("a step that is complete is executed again with --fresh only, and --only says so", async (t) => {
+  const command = ["sh", "-c", "echo x >> count"];
+  shop.write("steps.json", { name: "steps", steps: { one: { command }, two: { command, needs: ["one"] } } });
+  const run = (...words: string[]) => runMuster(["run", "steps.json", "-i", "local", ...words], { cwd: shop.folder });
+  t.match(await run(), { code: 0 });
+  t.match(await run("--only", "two"), { code: 0, out: /already complete/, err: /step two is complete; .*add --fresh/ });
+  t.match(await run("--from", "one"), { code: 0, err: /step one is complete; .*add --fresh/ });
+  t.equal(shop.read("count"), "x\nx\n");
+  t.match(await run("--only", "two", "--fresh"), { code: 0, out: /two: +complete/ });
+  t.equal(shop.read("count"), "x\nx\nx\n");
+});

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import t from "tap";
 import { isThisMachine, parseHostRequest } from "../../../fleet/discovery/hostrequest.js";
 
@@ -14,5 +15,6 @@ for (const [text, expected] of [
 for (const text of ["", "a b", "@rig", "rig:99999", "-oProxyCommand=x", "me@-x", "rig:port", "me@"])
   t.throws(() => parseHostRequest(text), { code: "USAGE" }, `refused: ${JSON.stringify(text)}`);
 
-for (const host of ["localhost", "127.0.0.1", "::1"]) t.ok(isThisMachine({ host }), host);
+for (const host of ["localhost", "127.0.0.1", "::1", hostname()]) t.ok(isThisMachine({ host }), host);
 t.notOk(isThisMachine({ host: "rig1" }));
+t.notOk(isThisMachine({ host: hostname(), user: "me" }), "a log-in is asked for");
