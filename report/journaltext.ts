@@ -8,7 +8,10 @@ export function formatNodeChange(node: string, state: NodeConnectionState, slots
   return `${node}: ${state}: ${reason}`;
 }
 
-/** Returns a line about what a run has journaled of a node, a slot, a healing or an idle GPU; undefined for other records. Printable only in `toPrintableText`. */
+/**
+ * Returns a line about what a run has journaled of a node, a slot, a healing or an idle GPU; undefined for other records. Printable only in
+ * `toPrintableText`.
+ */
 export function formatNodeEntry(entry: JournalEntry): string | undefined {
   if (entry.e === "node")
     return toOneLine(formatNodeChange(entry.node, entry.state, entry.slots?.length ?? 0, entry.reason));
