@@ -26,7 +26,8 @@ export interface DoctorOptions extends CommonOptions {
 
 /**
  * `muster doctor [NODE...]`: reports what keeps this machine, a node or a cluster from running jobs, and how to repair it. It changes
- * nothing; with `--submit`, one pilot runs on each cluster for a moment. Returns 0 where everything is in order, 2 where something needs repair, and 3 or 69 where nodes cannot be inspected.
+ * nothing; with `--submit`, one pilot runs on each cluster for a moment. Returns 0 where everything is in order, 2 where something needs repair,
+ * and 3 or 69 where nodes cannot be inspected.
  */
 export async function doctor(names: string[], options: DoctorOptions, writers: Writers): Promise<number> {
   const inventory = findInventory(options.inventory, process.env, process.cwd());

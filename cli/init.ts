@@ -26,8 +26,8 @@ interface InitOptions extends DraftOptions {
 const DEFAULT_FILES = { inventory: "inventory.yaml", job: "job.yaml", pipeline: "pipeline.yaml" } as const;
 
 /**
- * `muster init job [SCRIPT]`, `muster init pipeline`, `muster init playbook [NAME]`, `muster init inventory [HOST...]`: writes a file to start from, with comments. Files
- * that exist are never replaced. Returns the exit status: 3 where some machine of an inventory could not be asked.
+ * `muster init job [SCRIPT]`, `muster init pipeline`, `muster init playbook [NAME]`, `muster init inventory [HOST...]`: writes a file to start
+ * from, with comments. Files that exist are never replaced. Returns the exit status: 3 where some machine of an inventory could not be asked.
  */
 export async function init(what: string, words: string[], options: InitOptions, writers: Writers): Promise<number> {
   if (what !== "playbook" && !isStarterFile(what))

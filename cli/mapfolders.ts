@@ -47,7 +47,8 @@ export class MapFolders {
 
   /**
    * Returns the run directory of a job: `out`, else the first of runs/NAME, runs/NAME-2, ... that is free (nothing has run there), or, without
-   * `isFresh`, has the same job. `format`: makes the job file for a run directory. Throws UsageError where `out` is used by another run, or lies elsewhere.
+   * `isFresh`, has the same job. `format`: makes the job file for a run directory. Throws UsageError where `out` is used by another run, or lies
+   * elsewhere.
    */
   chooseRun(out: string | undefined, name: string, isFresh: boolean, format: (path: string) => string): string {
     const isFree = (path: string) => !existsSync(path) || readdirSync(path).every((entry) => entry === MAP_FILE);

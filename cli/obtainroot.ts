@@ -83,7 +83,10 @@ async function findSudoPassword(
   });
 }
 
-/** Says what is to be done and asks, unless `yes` has answered. Rejects with a MusterError (USAGE) without a terminal. `flags`: what answers it there. */
+/**
+ * Says what is to be done and asks, unless `yes` has answered. Rejects with a MusterError (USAGE) without a terminal. `flags`: what answers it
+ * there.
+ */
 export async function confirmOrRefuse(
   node: string,
   what: string,

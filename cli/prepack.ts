@@ -1,5 +1,6 @@
 /**
- * Prepares the package for `npm pack`, which calls this. It writes package.json: the bundle holds all dependencies, so the package has none, and it names the commit that it was made of. `npm pack` moves the original back afterwards.
+ * Prepares the package for `npm pack`, which calls this. It writes package.json: the bundle holds all dependencies, so the package has none, and
+ * it names the commit that it was made of. `npm pack` moves the original back afterwards.
  */
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -23,7 +23,8 @@ interface RenderedReport {
 
 /**
  * Serves the report of a run, with the logs of its chunks, on this machine until it is interrupted, and prints its address, which has a
- * secret in it: other users of the machine cannot read the report. `port`: 0 = any that is free. Returns the exit status. Rejects with a MusterError where the port is not free.
+ * secret in it: other users of the machine cannot read the report. `port`: 0 = any that is free. Returns the exit status. Rejects with a
+ * MusterError where the port is not free.
  */
 export async function serveReport(run: ServedRun, port: number, writers: Writers): Promise<number> {
   const cache = new ReportCache(run);

@@ -2,7 +2,7 @@ import type { StringDecoder } from "node:string_decoder";
 import type { Writers } from "../report/writers.js";
 import { escapeUnsafe } from "../schemas/escape.js";
 
-/** The standard streams. Only this file writes to them, report/progresstty.ts, which redraws lines on stderr, and question.ts. */
+/** The standard streams. Only this file, question.ts and report/progresstty.ts, which redraws lines on stderr, write to them. */
 export const terminal: Writers = {
   out: (text) => void process.stdout.write(`${escapeUnsafe(text)}\n`),
   err: (text) => void process.stderr.write(`${escapeUnsafe(text)}\n`),

@@ -3,8 +3,9 @@ import { MusterError } from "../schemas/errors.js";
 /**
  * UNREACHABLE: name resolution, routing or the TCP connection failed. DROPPED: the server closed the connection before log-in, as a busy
  * sshd does. TIMEOUT: no answer in time. LOST: an established connection broke. HOST_KEY_*: the host key is not trusted. AUTH: the server
- * accepts none of our keys. PASSWORD: nor the password that was given. ABANDONED: the caller needs the connection no longer. UNSUPPORTED_KEY, CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not
- * start. SESSIONS: the server allows no further channel. File errors: DENIED, NO_SPACE, MISSING, and FILE for everything else.
+ * accepts none of our keys. PASSWORD: nor the password that was given. ABANDONED: the caller needs the connection no longer. UNSUPPORTED_KEY,
+ * CONFIG: a local key or setting cannot be used. SHELL: log-in works, but programs do not start. SESSIONS: the server allows no further channel.
+ * File errors: DENIED, NO_SPACE, MISSING, and FILE for everything else.
  */
 export type ConnectionErrorCode =
   | "UNREACHABLE"

@@ -8,8 +8,8 @@ const PYTHON_ENV_PLAYBOOK = "python-env";
 
 /**
  * Returns the check that admits a node to a job: the node's playbooks are verified, or first applied with `provision` and after a
- * reboot during the run. The check rejects with DRIFT (69). Undefined for a job that needs no playbooks and no Python environment. `onWait` is called while
- * another provision holds a node.
+ * reboot during the run. The check rejects with DRIFT (69). Undefined for a job that needs no playbooks and no Python environment. `onWait` is
+ * called while another provision holds a node.
  */
 export async function createAdmissionCheck(
   job: Job,

@@ -40,7 +40,8 @@ export interface LaunchSettings {
 
 /**
  * Loads a job to run it, and the inventory. Options are written into the source, so that `createSource` is called for each time that it is
- * loaded. Rejects with InvalidFileError, also for parameters beyond the limits of a node's profile, and with UsageError for options that do not fit the job.
+ * loaded. Rejects with InvalidFileError, also for parameters beyond the limits of a node's profile, and with UsageError for options that do not
+ * fit the job.
  */
 export async function loadForLaunch(createSource: () => Source, settings: LaunchSettings): Promise<LoadedJob> {
   const inventory = findInventory(settings.inventory, process.env, process.cwd());

@@ -6,9 +6,9 @@ import { endIdleDrain } from "./idlenode.js";
 import { endRebootDrain, isUnhelped, keepDrained, type RebootTools, rebootNode } from "./rebootnode.js";
 
 /**
- * Provisions a node, and reboots it where a resource needs that; then all playbooks are applied once more, which resets what a reboot has reset, proves
- * that the resource is in sync, and runs the playbooks that were waiting. A node is rebooted once for each resource. Rejects as `rebootNode`
- * and `pass` do. `pass`: provisions the node.
+ * Provisions a node, and reboots it where a resource needs that; then all playbooks are applied once more, which resets what a reboot has reset,
+ * proves that the resource is in sync, and runs the playbooks that were waiting. A node is rebooted once for each resource. Rejects as
+ * `rebootNode` and `pass` do. `pass`: provisions the node.
  */
 export async function provisionWithReboots(
   connection: Connection,

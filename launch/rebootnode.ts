@@ -28,8 +28,8 @@ export interface RebootTools {
 
 /**
  * Drains a node, waits until nobody would lose work, reboots it, and waits until it answers with another boot id. Resolves with a new connection;
- * `connection` is closed then. `refusal`: why it was not rebooted, and is no longer drained. Rejects with TIMEOUT where it does not come back: then it
- * stays drained.
+ * `connection` is closed then. `refusal`: why it was not rebooted, and is no longer drained. Rejects with TIMEOUT where it does not come back:
+ * then it stays drained.
  */
 export async function rebootNode(
   connection: Connection,

@@ -7,7 +7,10 @@ export function formatNodeChange(node: string, state: NodeConnectionState, slots
   return `${node}: ${state}: ${reason}`;
 }
 
-/** Returns what a user was told of a run, or of the connection of a node, by its record; undefined for other records. Printable only in `toPrintableText`. */
+/**
+ * Returns what a user was told of a run, or of the connection of a node, by its record; undefined for other records. Printable only in
+ * `toPrintableText`.
+ */
 export function formatNotice(entry: JournalEntry): string | undefined {
   if (entry.e === "node") return formatNodeChange(entry.node, entry.state, entry.slots?.length ?? 0, entry.reason);
   if (entry.e !== "notice") return undefined;

@@ -66,7 +66,10 @@ export async function cleanAfterRun(workers: NodeWorker[], end: RunEnd, context:
   return [...leftovers.filter((one) => !cleanable.includes(one)), ...remaining];
 }
 
-/** Cleans the nodes of a completed run and records the result. `leftPilots`: those of its pilots that may still exist. Returns the nodes that may still hold something. */
+/**
+ * Cleans the nodes of a completed run and records the result. `leftPilots`: those of its pilots that may still exist. Returns the nodes that may
+ * still hold something.
+ */
 export async function cleanCompletedRun(
   { path, journal, replay }: RunDirectory,
   context: CleanupContext,

@@ -183,8 +183,8 @@ export type Instruction = Readonly<
   /** Take attempts off their slot unless they run already; each one taken off comes back as `requeued`. */
   | { do: "withdraw"; node: string; ids: readonly string[] }
   /**
-   * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is cancelled; each comes back as `requeued`, unless it
-   * ends well before.
+   * End attempts that hang on a sick slot, run on a node that is to be empty, or at a task that is cancelled; each comes back as `requeued`,
+   * unless it ends well before.
    */
   | { do: "evict"; node: string; ids: readonly string[] }
   /** Ask a running attempt to give up this share (0 to 1) of the units that it has not begun. */

@@ -2,7 +2,8 @@ import type { Profile } from "../node.js";
 
 /**
  * The environment variables that restrict a program to certain GPUs, by vendor: the one that takes the GPUs, its value for none, and those
- * that make its meaning unambiguous. HIP takes an empty variable for one that is not set. CUDA orders GPUs by speed by default. Keep in sync with BINDING_VARIABLES in templates/muster_agent/gpu/cards.py.
+ * that make its meaning unambiguous. HIP takes an empty variable for one that is not set. CUDA orders GPUs by speed by default. Keep in sync
+ * with BINDING_VARIABLES in templates/muster_agent/gpu/cards.py.
  */
 export const GPU_BINDINGS = {
   amd: { variable: "HIP_VISIBLE_DEVICES", none: "-1", constants: {} },

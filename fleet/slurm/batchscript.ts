@@ -46,7 +46,8 @@ const LOADER = "import base64, sys, zlib; exec(zlib.decompress(base64.b64decode(
 
 /**
  * Returns the batch script of a pilot: it loads modules, runs `setup`, and becomes the agent of the run. `agent`: the packed program, as
- * `agentProgram` sends it. `killSeconds`: from SIGTERM to SIGKILL of a job that is cancelled. It stores nothing: the agent comes with the script, and Slurm keeps that only while the job exists.
+ * `agentProgram` sends it. `killSeconds`: from SIGTERM to SIGKILL of a job that is cancelled. It stores nothing: the agent comes with the
+ * script, and Slurm keeps that only while the job exists.
  */
 export function createBatchScript(cluster: Cluster, run: string, agent: NodeProgram, killSeconds: number): string {
   const { modules, setup, pilot, name, request } = cluster;

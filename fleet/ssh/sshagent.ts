@@ -14,7 +14,10 @@ export function listAgentKeys(socket: string): Promise<ParsedKey[]> {
   });
 }
 
-/** An agent that offers only the given keys, and makes SHA-1 signatures only where those are allowed: each offered key counts as a log-in attempt, and servers allow few. */
+/**
+ * An agent that offers only the given keys, and makes SHA-1 signatures only where those are allowed: each offered key counts as a log-in
+ * attempt, and servers allow few.
+ */
 export class FilteredAgent extends ssh2.BaseAgent<ParsedKey> {
   private readonly agent: InstanceType<typeof ssh2.OpenSSHAgent>;
 

@@ -18,7 +18,10 @@ const DONE_PREFIX = Buffer.from('{"ev":"done"');
 const SAVED_PREFIX = Buffer.from('{"ev":"saved"');
 const LOOKED_PREFIX = Buffer.from('{"ev":"looked"');
 
-/** What results may hold: how many named outputs, whether others are found, whether there is a state, and how large outputs are that are a part of the message. */
+/**
+ * What results may hold: how many named outputs, whether others are found, whether there is a state, and how large outputs are that are a part
+ * of the message.
+ */
 export interface ExpectedOutputs {
   readonly named: number;
   readonly found: boolean;

@@ -45,7 +45,10 @@ export function formatTask(id: string, params: Job["params"]): string {
   return `{"task": {"id": ${JSON.stringify(id)}, "params": ${formatParams(params)}}}`;
 }
 
-/** Returns the line about a result. `line`: of results.ndjson; `paramsOf`: returns those of a chunk; its output is copied as it is, so that integers of any size stay exact. */
+/**
+ * Returns the line about a result. `line`: of results.ndjson; `paramsOf`: returns those of a chunk; its output is copied as it is, so that
+ * integers of any size stay exact.
+ */
 export function formatResult(line: string, paramsOf: (chunk: string) => Job["params"]): string {
   const at = line.indexOf(',"output":');
   const head = JSON.parse(`${line.slice(0, at)}}`) as {

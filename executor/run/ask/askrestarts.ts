@@ -7,7 +7,10 @@ const MAX_PAUSE_SECONDS = 60;
 export class AskRestarts {
   private deaths = 0;
 
-  /** Returns the pause in seconds before it is started again; undefined = it is not. `hasProgressed`: whether the life that ended brought the run further. */
+  /**
+   * Returns the pause in seconds before it is started again; undefined = it is not. `hasProgressed`: whether the life that ended brought the run
+   * further.
+   */
   recordDeath(hasProgressed: boolean): number | undefined {
     this.deaths = hasProgressed ? 1 : this.deaths + 1;
     if (this.deaths >= MAX_DEATHS) return undefined;

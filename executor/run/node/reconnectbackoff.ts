@@ -45,7 +45,10 @@ export class ReconnectBackoff {
     this.graceBeganAt ??= now;
   }
 
-  /** Records why a request failed though the node is reachable. Returns how often requests have timed out within the window, this time included; else 0. */
+  /**
+   * Records why a request failed though the node is reachable. Returns how often requests have timed out within the window, this time included;
+   * else 0.
+   */
   recordError(error: Error, now: number): number {
     if (!(error instanceof MusterError) || error.code !== "TIMEOUT") return 0;
     this.timeoutsAt = [...this.timeoutsAt.filter((at) => now - at < TIMEOUT_WINDOW_SECONDS), now];

@@ -48,8 +48,8 @@ export class RunningAttempts {
   }
 
   /**
-   * Cancels what runs or is queued, and resolves when the logs of all of these attempts are kept, or when they have not ended in time. Does nothing where
-   * nothing runs.
+   * Cancels what runs or is queued, and resolves when the logs of all of these attempts are kept, or when they have not ended in time. Does
+   * nothing where nothing runs.
    */
   async end({ cancel, keepLogs, report, agentEnded }: EndOptions): Promise<void> {
     if (this.ids.size === 0) return;

@@ -30,8 +30,8 @@ export interface CancelledTasks extends SettledTasks {
 /**
  * Adds tasks to the queue of a run, whether its coordinator is alive or not, and before its first one. `tasks`: the result of `parseTasks`.
  * They are on disk, with copies of the files that they name, when this resolves: all of them, or none. A task that the queue has already
- * is no change. Rejects with NO_QUEUE (65) for jobs of another kind, QUEUE_CLOSED (65) for a new task where the queue is closed, INVALID_FILE (65) with
- * every problem, also for an id that the queue has with another content; with HELD (75), JOURNAL_DAMAGED (65) and disk errors.
+ * is no change. Rejects with NO_QUEUE (65) for jobs of another kind, QUEUE_CLOSED (65) for a new task where the queue is closed, INVALID_FILE
+ * (65) with every problem, also for an id that the queue has with another content; with HELD (75), JOURNAL_DAMAGED (65) and disk errors.
  */
 export async function addTasks({ path, job }: RunQueue, tasks: Source): Promise<AddedTasks> {
   const read = requireQueue({ path, job }).read(tasks);

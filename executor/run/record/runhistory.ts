@@ -137,7 +137,10 @@ function readJournal(path: string, nowMs: number): { status: RunStatus; replay: 
   }
 }
 
-/** Reads the committed part of results.ndjson. Returns the executions in the order of their commits, and adds what they used of GPUs to `usage`, and chunks that were stopped before they ran to `unstartedStops`. */
+/**
+ * Reads the committed part of results.ndjson. Returns the executions in the order of their commits, and adds what they used of GPUs to `usage`,
+ * and chunks that were stopped before they ran to `unstartedStops`.
+ */
 async function readExecutions(
   file: string,
   commits: Map<string, CommitRecord>,

@@ -97,7 +97,10 @@ export function readStatus(path: string, fd: number, nowMs: number, replay: () =
   return { ...status, started, seconds: started === undefined ? undefined : secondsBetween(started, until) };
 }
 
-/** Returns when a run ended, Unix time in milliseconds. A coordinator that was killed wrote live.json later than the journal, if nothing was committed. */
+/**
+ * Returns when a run ended, Unix time in milliseconds. A coordinator that was killed wrote live.json later than the journal, if nothing was
+ * committed.
+ */
 function findEnd(end: CloseEntry | undefined, live: LiveRun | undefined, journalChangedMs: number): number {
   if (end?.at !== undefined) return Date.parse(end.at);
   const writtenMs = live === undefined ? Number.NaN : Date.parse(live.written);

@@ -1,8 +1,8 @@
 import type { RunSession } from "./replay.js";
 
 /**
- * Converts a time (seconds since the epoch) into seconds at work, rounded to milliseconds: a time between two sessions is the end of the earlier one, and a time
- * before the first session is 0.
+ * Converts a time (seconds since the epoch) into seconds at work, rounded to milliseconds: a time between two sessions is the end of the earlier
+ * one, and a time before the first session is 0.
  */
 export function convertToSecondsAtWork(sessions: readonly RunSession[], epochSeconds: number): number {
   for (let index = sessions.length - 1; index >= 0; index--) {

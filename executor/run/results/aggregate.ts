@@ -11,9 +11,9 @@ import type { RunDirectory } from "../record/rundir.js";
 import { explainNotANumber, NAN_ADVICE, parseOutput } from "./jsontext.js";
 
 /**
- * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory; not of chunks that were stopped. `concat` joins the bytes, `lines`
- * writes one line per output (JSON is put on one line), and `array` one JSON array (arrays are flattened by one level). Values are copied
- * as text, so integers of any size stay exact. Only one output is in memory at a time.
+ * Merges the output `from` of every chunk, in chunk order, into the file `to` of the run directory; not of chunks that were stopped. `concat`
+ * joins the bytes, `lines` writes one line per output (JSON is put on one line), and `array` one JSON array (arrays are flattened by one level).
+ * Values are copied as text, so integers of any size stay exact. Only one output is in memory at a time.
  */
 export async function aggregate(
   directory: Pick<RunDirectory, "path" | "results">,

@@ -16,9 +16,9 @@ const MAX_PULL_ATTEMPTS = 3;
 
 /**
  * Returns the outputs of an attempt, verified by size and SHA-256 against the report of its node. Small ones arrived with the report; the
- * others are pulled into files once their space is reserved. A pull that broke off continues where it was. Rejects with CORRUPT (3) as matchOutputs does or if bytes keep differing,
- * with the ConnectionError of a pull, or with a DiskError of this machine. Names of local files are made from attempt ids, never from
- * what the node reports.
+ * others are pulled into files once their space is reserved. A pull that broke off continues where it was. Rejects with CORRUPT (3) as
+ * matchOutputs does or if bytes keep differing, with the ConnectionError of a pull, or with a DiskError of this machine. Names of local files
+ * are made from attempt ids, never from what the node reports.
  */
 export async function pullOutputs(
   attempt: Attempt,

@@ -64,7 +64,8 @@ export class ResultFetcher {
 
   /**
    * Fetches the logs and outputs of a successful attempt, or (`isPartial`) the logs and those outputs that there are of one that was stopped.
-   * Returns the verified outputs, and the text of the first one if it is JSON. Rejects as pullOutputs does, with NOT_JSON (3) if `collect: lines` needs JSON, and with UNJOINABLE (3).
+   * Returns the verified outputs, and the text of the first one if it is JSON. Rejects as pullOutputs does, with NOT_JSON (3) if `collect:
+   * lines` needs JSON, and with UNJOINABLE (3).
    */
   async fetchOutputs(
     attempt: Attempt,

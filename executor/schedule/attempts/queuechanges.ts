@@ -52,8 +52,8 @@ export class QueueChanges {
   }
 
   /**
-   * Cancels a task that waits, and ends one that runs: it is cancelled when it comes back, with what it has printed kept. One that has a result by then,
-   * or was given up, stays as it is.
+   * Cancels a task that waits, and ends one that runs: it is cancelled when it comes back, with what it has printed kept. One that has a result
+   * by then, or was given up, stays as it is.
    */
   private cancel(unit: bigint): Instruction[] {
     const chunk = this.job.chunk(unit, unit + 1n);

@@ -14,7 +14,10 @@ export class ChunkSizer {
   /** The nodes that are expected and have not joined yet. */
   private readonly neverJoined: Set<string>;
 
-  /** `width`: how many slots each chunk needs at once. `expected`: the nodes that may still join, so that the first ones to join leave them their share of the work. */
+  /**
+   * `width`: how many slots each chunk needs at once. `expected`: the nodes that may still join, so that the first ones to join leave them their
+   * share of the work.
+   */
   constructor(
     private readonly pool: Pool,
     private readonly rates: Rates,

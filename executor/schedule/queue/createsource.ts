@@ -16,8 +16,8 @@ export function createRangeSource(job: Job, sizes: ChunkSizer): ChunkSource {
 }
 
 /**
- * Creates the source of tasks, longest first; of a queue, in the order of arrival; or of matrix combinations or shards, which cannot be told apart, in their order.
- * `isBusy`: whether any slot is at work.
+ * Creates the source of tasks, longest first; of a queue, in the order of arrival; or of matrix combinations or shards, which cannot be told
+ * apart, in their order. `isBusy`: whether any slot is at work.
  */
 export function createTaskSource(job: Job, pool: Pool, lengths: TaskCosts, isBusy: () => boolean): ChunkSource {
   if (job.kind === "tasks") return new TaskQueue(job, pool, lengths, isBusy);

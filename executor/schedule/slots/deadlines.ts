@@ -123,8 +123,8 @@ export class Deadlines {
   }
 
   /**
-   * Learns from an attempt that ran `seconds`, until `until`, on a node with a deadline and did not end. Returns whether the chunk has had all the time
-   * that nodes offer, which uses up a try.
+   * Learns from an attempt that ran `seconds`, until `until`, on a node with a deadline and did not end. Returns whether the chunk has had all
+   * the time that nodes offer, which uses up a try.
    */
   recordCutOff(chunk: Chunk, slot: SlotState, seconds: number, until: number): boolean {
     const { rateEstimate } = slot;
