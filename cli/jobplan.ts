@@ -28,9 +28,18 @@ export function planJobOn({ inventory, nodes, clusters }: Machines, job: Job, qu
   const done = queuePath === undefined || job.queue === undefined ? undefined : loadQueuedTasks(queuePath, job);
   const plan = planJob(job, nodes, matchesAnyPattern, readLearnedRates(inventory.file, job.work), done);
   const planned = planClusters(job, clusters, matchesAnyPattern, done?.size());
-  const mayRun =
-    plan.units === "0" ||
-    nodes.some((node) => findNodeRefusal(node, job.needs, matchesAnyPattern) === undefined) ||
-    planned.some(({ refused }) => refused === undefined);
-  return { plan, clusters: planned, mayRun };
+  return { plan, clusters: planned, mayRun: plan.units === "0" || mayRunOn(nodes, planned, job) };
+}
+
+/** Returns a note for each job that no node and no cluster of the inventory may run. */
+export function noteUnrunnableJobs(jobs: readonly Job[], { nodes, clusters }: Inventory): string[] {
+  const unrunnable = jobs.filter((job) => !mayRunOn(nodes, planClusters(job, clusters, matchesAnyPattern), job));
+  return unrunnable.map(({ name }) => `no node of the inventory may run ${name}; muster run --plan says why`);
+}
+
+function mayRunOn(nodes: readonly Node[], clusters: readonly ClusterPlan[], { needs }: Job): boolean {
+  return (
+    nodes.some((node) => findNodeRefusal(node, needs, matchesAnyPattern) === undefined) ||
+    clusters.some(({ refused }) => refused === undefined)
+  );
 }

@@ -10,6 +10,7 @@ import { formatProblem, InvalidFileError, type Problem } from "../schemas/errors
 import { formatJson } from "../schemas/escape.js";
 import { detectFileKind } from "../schemas/filekind.js";
 import { readSource } from "../schemas/parsesource.js";
+import { noteUnrunnableJobs } from "./jobplan.js";
 import type { CommonOptions } from "./options.js";
 
 /** The result of checking one file. */
@@ -55,21 +56,14 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
       case "jobs-file": {
         const fleet = inventory();
         const job = loadJob(source, { inventory: fleet, programFolders: listProgramFolders(process.env.PATH) });
-        return {
-          file,
-          ok: true,
-          kind,
-          detail: describeJob(job, kind),
-          notes: checkProfileLimits([job], fleet?.nodes ?? []),
-        };
+        return { file, ok: true, kind, detail: describeJob(job, kind), notes: listNotes([job], fleet) };
       }
       case "pipeline": {
         const { loadCheckedPipeline, listJobs } = await import("./runpipeline.js");
         const fleet = inventory();
         const pipeline = await loadCheckedPipeline(file, fleet);
         const { listUnknownJobs } = await import("./pipelineplan.js");
-        const limits = checkProfileLimits(listJobs(pipeline), fleet?.nodes ?? []);
-        const notes = [...limits, ...listUnknownJobs(pipeline)];
+        const notes = [...listNotes(listJobs(pipeline), fleet), ...listUnknownJobs(pipeline)];
         return { file, ok: true, kind, detail: `pipeline, ${pluralize(pipeline.steps.length, "step")}`, notes };
       }
       default:
@@ -83,6 +77,12 @@ async function validateFile(file: string, inventory: () => Inventory | undefined
     if (error instanceof InvalidFileError) return { file, ok: false, problems: error.problems };
     throw error;
   }
+}
+
+/** Returns what a user should know of jobs that are valid. Throws InvalidFile where one exceeds a limit of the inventory. */
+function listNotes(jobs: Job[], fleet: Inventory | undefined): string[] {
+  const notes = checkProfileLimits(jobs, fleet?.nodes ?? []);
+  return fleet === undefined ? notes : [...notes, ...noteUnrunnableJobs(jobs, fleet)];
 }
 
 /** Returns the inventory that jobs are checked against: that of `-i`, else one among the files, else the default one, if any. */

@@ -60,7 +60,7 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
     );
   if (coordinator !== undefined) lines.push(`  process ${coordinator.pid} on ${coordinator.host}`);
   lines.push(...formatActivity(run, now, verbose));
-  if (run.live === undefined && RESUMABLE.includes(state)) lines.push("  run the same command again to resume");
+  if (run.live === undefined && RESUMABLE.includes(state)) lines.push(`  ${describeRepetition(run)} to resume`);
   if (nodes.length > 0 && run.live === undefined) lines.push(`  nodes: ${foldPilotNames(nodes).join(", ")}`);
   const where = relative(process.cwd(), run.path) || ".";
   if (leftovers !== undefined) lines.push(`  ${formatLeftoverNodes(leftovers)}; to clean up: muster cancel ${where}`);
@@ -77,7 +77,8 @@ export function formatRunStatus(run: AnyRunStatus, now: number, verbose = false)
 }
 
 /** Returns lines about what runs now, or ran when the coordinator was killed. */
-function formatActivity({ state, live }: RunStatus, now: number, verbose: boolean): string[] {
+function formatActivity(run: RunStatus, now: number, verbose: boolean): string[] {
+  const { state, live } = run;
   if (live === undefined) return [];
   if (state === "running") return formatLiveRun(live, now, verbose);
   const nodes = live.nodes.filter(({ running }) => running > 0).length;
@@ -86,8 +87,14 @@ function formatActivity({ state, live }: RunStatus, now: number, verbose: boolea
   return [
     `  process ${live.pid} on ${live.host} ended without closing the run`,
     `  when it last wrote, at ${formatDate(new Date(live.written), now)}, ${ran}`,
-    "  run the same command again: it collects what the nodes still have",
+    `  ${describeRepetition(run)}: it collects what the nodes still have`,
   ];
+}
+
+/** Returns what continues a run. A directory of another name is not the one that its job has by default. */
+function describeRepetition({ name, path }: Pick<RunStatus, "name" | "path">): string {
+  if (basename(path) === name) return "run the same command again";
+  return `run its job with --out ${relative(process.cwd(), path) || "."}`;
 }
 
 function formatLeftoverNodes(leftovers: Leftover[]): string {

@@ -30,6 +30,8 @@ t.test("an interrupted run that --fresh created says how to resume it: --fresh w
   t.match(await interrupt(job("echo 1"), started), { code: 130, out: /use --out runs\/job instead of --fresh/ });
   t.match(await runMuster(["run", "job.json", "-i", "local", "--out", "runs/job"], { cwd: shop.folder }), { code: 0 });
   t.match(await interrupt(job("echo 2"), started), { out: /to resume it, use --out runs\/job-2 instead of --fresh/ });
+  const status = async (run: string) => (await runMuster(["status", run], { cwd: shop.folder })).out;
+  t.match(await status("runs/job-2"), / {2}run its job with --out runs\/job-2 to resume\n/);
   const refused = await runMuster(["run", "job.json", "-i", "local"], { cwd: shop.folder });
   t.match(refused, {
     code: 65,

@@ -54,6 +54,25 @@ t.test("muster validate reports the kind of each file, or its problems", async (
   t.same(await run([file("i.yaml")], { quiet: true }), { code: 0, out: [], err: [] });
 });
 
+t.test("muster validate says of a job that no node may run it", async (t) => {
+  const job = (needs: string) => `kind: range\nrange: [0, 9]\ncommand: [prog, "{start}"]\nneeds: ${needs}\n`;
+  const folder = t.testdir({
+    "i.yaml": "profiles: {rx: {vendor: amd, vram: 8GiB}}\nnodes: {rig: {profile: rx, gpus: 2}}\n",
+    "fits.yaml": job("{vram: 8GiB}"),
+    "large.yaml": job("{vram: 24GiB}"),
+    "pipe.yaml": "steps: {a: {job: large.yaml}}\n",
+  });
+  const [fits, large, pipe] = [`${folder}/fits.yaml`, `${folder}/large.yaml`, `${folder}/pipe.yaml`];
+  const { code, out } = await run([fits, large, pipe], { inventory: `${folder}/i.yaml` });
+  t.equal(code, 0);
+  const note = (name: string) => `\n    no node of the inventory may run ${name}; muster run --plan says why`;
+  t.same(out, [
+    `${fits}: ok (job, range, 9 units)`,
+    `${large}: ok (job, range, 9 units)${note("large")}`,
+    `${pipe}: ok (pipeline, 1 step)${note("pipe.a")}`,
+  ]);
+});
+
 t.test("muster validate shows how to write braces that are no placeholder, with their position", async (t) => {
   const folder = t.testdir({
     "awk.yaml": 'kind: range\nrange: [0, 9]\ncommand: [awk, "{print $1}", "{start}"]\nargs:\n  - "{strat}"\n  - ok\n',
