@@ -26,7 +26,7 @@ const IMPORTABLE_PACKAGES: Record<string, string> = {
 
 /** A module that remembers where objects were yielded. Each load has its own. */
 const YIELDS = `const places = new WeakMap();
-function yieldAt(value, place) {
+export function yieldAt(value, place) {
   if (typeof value === "object" && value !== null) places.set(value, place);
   return value;
 }
