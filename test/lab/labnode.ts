@@ -111,7 +111,7 @@ export class LabNode {
   }
 
   /**
-   * Turns the machine off, empties its disk, and boots the system that is installed anew: nothing is left but its address, and it has
+   * Turns the machine off, empties its disk, and boots the system, which is installed again: nothing is left but its address, and it has
    * another host key. The lab's known_hosts keeps the old one.
    */
   async reinstall(): Promise<void> {

@@ -1,4 +1,4 @@
-/** How often a property is checked anew until random runs have brought every event that it is about. */
+/** How many times a property is checked, at most, until random runs have brought every event that it is about. */
 const MAX_ROUNDS = 10;
 
 /**
