@@ -31,11 +31,12 @@ export class IgnoreRules {
     return rules;
   }
 
-  /** Returns the rules that hold in `folder`, which lies in the folder of these rules. */
+  /** Returns the rules that hold in `folder`, which lies in the folder of these rules and which they do not ignore. */
   enter(folder: string): IgnoreRules {
+    const outer = this.files.map((file) => includeFolder(file, folder));
     const text = readRuleFile(join(folder, ".gitignore"));
-    if (text === undefined) return this;
-    return new IgnoreRules([{ folder, rules: ignore({ ignorecase: false }).add(text) }, ...this.files]);
+    if (text === undefined) return new IgnoreRules(outer);
+    return new IgnoreRules([{ folder, rules: ignore({ ignorecase: false }).add(text) }, ...outer]);
   }
 
   /** Returns whether git ignores the file or folder at `path` (absolute), given that it does not ignore the folder it lies in. */
@@ -46,6 +47,22 @@ export class IgnoreRules {
     }
     return false;
   }
+}
+
+/**
+ * Returns the rules with `folder` included, which an inner .gitignore includes though this one ignores it: the library ignores each path in
+ * a folder that it ignores.
+ */
+function includeFolder(file: RuleFile, folder: string): RuleFile {
+  const path = folder.slice(file.folder.length + 1);
+  if (path === "" || !file.rules.test(`${path}/`).ignored) return file;
+  // An array, since a string is split at line breaks, which a name may have.
+  const included = [`!/${path.replace(/[\\*?[]/g, escapeCharacter)}/`];
+  return { folder: file.folder, rules: ignore({ ignorecase: false }).add(file.rules).add(included) };
+}
+
+function escapeCharacter(character: string): string {
+  return character === "\\" ? "\\\\" : `[${character}]`;
 }
 
 /** Reads a .gitignore; undefined if there is none. As in git, a link does not count. */

@@ -8,18 +8,22 @@ const options = { skip: gitMissing ?? false };
 t.test("without git, the rules of .gitignore hold from the work tree down", options, async (t) => {
   const folder = createRepository(t, { ".gitignore": "*.log\nscratch/", "sub/a.py": "", "sub/.gitignore": "/tmp\n" });
   addFiles(folder, { "sub/x.log": "", "sub/tmp/x": "", "scratch/w.py": "" });
-  const path = process.env.PATH;
-  t.teardown(() => {
-    process.env.PATH = path;
-  });
-  process.env.PATH = `${folder}/no-programs`;
-  t.same(listPaths(folder), [".gitignore", "sub/.gitignore", "sub/a.py"]);
-  t.same(listPaths(`${folder}/sub`), [".gitignore", "a.py"]);
-  t.same(listPaths(`${folder}/scratch`), ["w.py"]);
+  t.same(listWithoutGit(folder), [".gitignore", "sub/.gitignore", "sub/a.py"]);
+  t.same(listWithoutGit(`${folder}/sub`), [".gitignore", "a.py"]);
+  t.same(listWithoutGit(`${folder}/scratch`), ["w.py"]);
+});
+
+t.test("without git, a folder that an inner .gitignore includes again is read", options, async (t) => {
+  for (const name of ["a", "[a]", "a*", "a?", "a\\b", "a b", "#a", "!a", "a\nb"]) {
+    const folder = createRepository(t, { ".gitignore": "out/*", "out/.gitignore": "!*/", [`out/${name}/x/y.py`]: "" });
+    const wanted = listPaths(folder);
+    t.ok(wanted.includes(`out/${name}/x/y.py`), name);
+    t.same(listWithoutGit(folder), wanted, name);
+  }
 });
 
 t.test("without git, any rules select the same files as git does", options, async (t) => {
-  const names = ["a", "b.log", "B.log", "build", "x y", ".dot", "#c", "!d"];
+  const names = ["a", "b.log", "B.log", "build", "x y", ".dot", "#c", "!d", "[a]", "a*"];
   const path = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
   const piece = fc.constantFrom(...names, "*", "**", "*.log", "?", "[ab]", "[!a]", "b*", "*.*", "\\#c", "\\!d");
   const pattern = fc
@@ -31,10 +35,6 @@ t.test("without git, any rules select the same files as git does", options, asyn
     .map(([before, parts, after]) => `${before}${parts.join("/")}${after}`);
   const rules = fc.array(fc.oneof(pattern, pattern, fc.constantFrom("", "# x", "\\")), { maxLength: 5 });
   const files = fc.uniqueArray(path, { minLength: 4, maxLength: 25 });
-  const [withGit, withoutGit] = [process.env.PATH, "/nonexistent"];
-  t.teardown(() => {
-    process.env.PATH = withGit;
-  });
   const folder = createRepository(t, {});
   fc.assert(
     fc.property(files, fc.array(fc.tuple(path, rules), { maxLength: 3 }), rules, (files, inner, top) => {
@@ -43,14 +43,21 @@ t.test("without git, any rules select the same files as git does", options, asyn
       for (const [place, lines] of [["", top] as const, ...inner])
         if (place === "" || isFolder(`${folder}/${place}`))
           addFiles(folder, { [`${place}/.gitignore`]: lines.join("\n") });
-      process.env.PATH = withGit;
-      const wanted = listPaths(folder);
-      process.env.PATH = withoutGit;
-      return listPaths(folder).join() === wanted.join();
+      return listWithoutGit(folder).join() === listPaths(folder).join();
     }),
     { numRuns: 60 },
   );
 });
+
+function listWithoutGit(folder: string): string[] {
+  const path = process.env.PATH;
+  process.env.PATH = "/nonexistent";
+  try {
+    return listPaths(folder);
+  } finally {
+    process.env.PATH = path;
+  }
+}
 
 /** A path cannot lie below a file, nor replace a folder. */
 function canCreate(folder: string, path: string): boolean {
