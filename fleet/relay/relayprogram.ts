@@ -41,9 +41,11 @@ export class RelayProgram implements Channel {
       .then(this.end);
   }
 
-  /** The program has exited. `ended` resolves when its output has been read, too. */
+  /** The program has exited, and sends no more output. `ended` resolves when what has arrived was read, too. */
   reportExit(reason: ExitReason): void {
     this.exit(reason);
+    this.stdout.finish();
+    this.stderr.finish();
     this.stdin.destroy();
   }
 
@@ -124,8 +126,15 @@ class ProgramOutput extends Readable {
     this.unreadBytes += bytes.length;
     if (this.hasEnded || this.unreadBytes + this.readBytes > WINDOW_BYTES)
       throw new FrameError("it sends more output than the window allows");
-    this.hasEnded = bytes.length === 0;
-    if (!this.hasEnded) this.queue.push(bytes);
+    if (bytes.length === 0) return this.finish();
+    this.queue.push(bytes);
+    this.pass();
+  }
+
+  /** No more output comes. */
+  finish(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
     this.pass();
   }
 

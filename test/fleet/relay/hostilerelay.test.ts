@@ -59,6 +59,17 @@ t.test("late answers, and frames of programs that were closed, mean nothing", as
   t.ok(relay.isDestroyed);
 });
 
+t.test("an exit ends output whose end was not sent", async (t) => {
+  const relay = new FakeRelay();
+  const connection = await relay.connect();
+  t.teardown(() => connection.close());
+  const running = connection.exec(["cat"], { timeout: 60 });
+  relay.print(encodeFrame(RECEIVED.started, 1, "\0\0\x10\0"));
+  relay.print(encodeFrame(RECEIVED.output, 1, "x"));
+  relay.print(encodeFrame(RECEIVED.exited, 1, '{"code": 3}'));
+  t.same(await running, { kind: "exit", code: 3, stdout: "x", stderr: "" });
+});
+
 t.test("errors of the system have the codes of other connections", async (t) => {
   const relay = new FakeRelay();
   const connection = await relay.connect();
