@@ -5,7 +5,8 @@ import { pluralize } from "../report/format.js";
 export function describeInventory(inventory: Inventory, isNamed: boolean): string {
   if (inventory.file !== undefined) return `inventory: ${inventory.file}`;
   const machine = inventory.nodes.map((node) => `${node.name}, ${pluralize(node.slots ?? 0, "CPU slot")}`).join();
-  return isNamed
-    ? `on this machine only: ${machine}`
-    : `no inventory found (-i FILE); running on this machine only: ${machine}`;
+  if (isNamed) return `on this machine only: ${machine}`;
+  const { unusedFile } = inventory;
+  const found = unusedFile === undefined ? "-i FILE" : `there is one above: -i ${unusedFile}`;
+  return `no inventory found (${found}); running on this machine only: ${machine}`;
 }

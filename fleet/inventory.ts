@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
-import { dirname, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { checkSchema } from "../schemas/checkschema.js";
 import { type FilePosition, InvalidFileError, type Problem } from "../schemas/errors.js";
 import { readSource } from "../schemas/parsesource.js";
@@ -74,6 +74,8 @@ export interface Inventory {
   /** Absolute path; undefined for the embedded inventory. */
   file?: string;
   origin: InventoryOrigin;
+  /** Of the embedded inventory: one in a folder above, which is not used. Relative to `folder`. */
+  unusedFile?: string;
 }
 
 /** Where an inventory came from: `file` if the caller named it, else the source that `findInventory` chose. */
@@ -133,6 +135,7 @@ export function embeddedInventory(folder = process.cwd()): Inventory {
 
 /** The value of `-i` that selects this machine only, even if ./inventory.yaml exists. */
 const LOCAL_INVENTORY = "local";
+const INVENTORY_NAMES = ["inventory.yaml", "inventory.yml"] as const;
 
 /**
  * Loads the inventory to use: `option` (-i), else $MUSTER_INVENTORY, else ./inventory.yaml or ./inventory.yml in
@@ -148,11 +151,21 @@ export function findInventory(
   if (option !== undefined) return { ...loadInventory(resolve(cwd, option)), origin: "--inventory" };
   const variable = env.MUSTER_INVENTORY;
   if (variable) return { ...loadInventory(resolve(cwd, variable)), origin: "$MUSTER_INVENTORY" };
-  for (const name of ["inventory.yaml", "inventory.yml"] as const) {
+  for (const name of INVENTORY_NAMES) {
     const here = resolve(cwd, name);
     if (existsSync(here)) return { ...loadInventory(here), origin: `./${name}` };
   }
-  return embeddedInventory(cwd);
+  return { ...embeddedInventory(cwd), unusedFile: findInventoryAbove(cwd) };
+}
+
+/** Returns the inventory of the nearest folder above `cwd` that has one, relative to it. */
+function findInventoryAbove(cwd: string): string | undefined {
+  for (let folder = cwd; folder !== dirname(folder); ) {
+    folder = dirname(folder);
+    const file = INVENTORY_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+    if (file !== undefined) return relative(cwd, file);
+  }
+  return undefined;
 }
 
 /** Parses an inventory from a source that stands for `file`. Throws InvalidFileError with every problem found. */

@@ -6,7 +6,9 @@ import type { Cluster } from "./slurm/cluster.js";
 /** What an inventory has. */
 interface Fleet {
   nodes: Node[];
-  clusters?: Cluster[];
+  clusters?: readonly Cluster[];
+  /** See `Inventory`. */
+  unusedFile?: string;
 }
 
 /** Whether a name, a tag or a glob (`*`, `?`, `[...]`) matches this node. Throws UsageError for an invalid glob. */
@@ -31,10 +33,11 @@ export interface SelectedFleet {
  * Selects the machines and clusters that `--limit NAME|TAG|GLOB[,...]` matches, in the order of the inventory; all without a limit. `!` before
  * a pattern leaves its nodes out. Throws UsageError for a pattern that matches none.
  */
-export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | undefined): SelectedFleet {
-  if (limit === undefined) return { nodes, clusters };
+export function selectFleet(fleet: Fleet, limit: string | undefined): SelectedFleet {
+  const { nodes, clusters = [] } = fleet;
+  if (limit === undefined) return { nodes, clusters: [...clusters] };
   const { included, excluded } = parseLimit(limit);
-  const known = [...nodes, ...clusters.map(({ pilot }) => pilot)];
+  const known = listKnownNodes(fleet);
   for (const pattern of [...included, ...excluded]) {
     if (pattern === "")
       throw new UsageError(
@@ -42,7 +45,7 @@ export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | und
         "give NAME, TAG or GLOB, separated by commas; !NAME leaves out",
       );
     if (!known.some((node) => matchesPattern(node, pattern))) {
-      const pilotOf = findClusterOfPilot(pattern, { nodes, clusters });
+      const pilotOf = findClusterOfPilot(pattern, fleet);
       if (pilotOf !== undefined)
         throw new UsageError(
           `no node is called "${pattern}"; pilots of ${pilotOf.name} are nodes only of the run that submits them`,
@@ -50,7 +53,7 @@ export function selectFleet({ nodes, clusters = [] }: Fleet, limit: string | und
         );
       const isGlob = /[*?[]/.test(pattern);
       const message = isGlob ? `no node matches "${pattern}"` : `no node or tag is called "${pattern}"`;
-      throw new UsageError(message, suggest(pattern, listNamesAndTags(known)));
+      throw new UsageError(message, suggestNode(pattern, fleet));
     }
   }
   const selected = {
@@ -102,9 +105,16 @@ function findClusterOfPilot(word: string, { nodes, clusters = [] }: Fleet): Clus
   return clusters.find(({ name }) => word.startsWith(`${name}/`));
 }
 
-/** Lists the names and tags of the nodes, without duplicates. */
-export function listNamesAndTags(nodes: Node[]): string[] {
-  return [...new Set(nodes.flatMap((node) => [node.name, ...node.tags]))];
+/** Says which node or tag was meant by one that no node has, or which there are. */
+export function suggestNode(pattern: string, fleet: Fleet): string | undefined {
+  if (fleet.unusedFile !== undefined)
+    return `only this machine is known here; there is an inventory above: -i ${fleet.unusedFile}`;
+  return suggest(pattern, new Set(listKnownNodes(fleet).flatMap((node) => [node.name, ...node.tags])));
+}
+
+/** Lists the machines, and a pilot for each cluster. */
+export function listKnownNodes({ nodes, clusters = [] }: Fleet): Node[] {
+  return [...nodes, ...clusters.map(({ pilot }) => pilot)];
 }
 
 /** Returns the expression of a glob (`*`, `?`, `[...]`). Throws UsageError where it is invalid. */

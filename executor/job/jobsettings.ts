@@ -1,6 +1,6 @@
 import type { Node } from "../../fleet/node.js";
 import type { PythonEnv } from "../../fleet/pythonenvs.js";
-import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
+import { listKnownNodes, matchesPattern, suggestNode } from "../../fleet/selectnodes.js";
 import type { Cluster } from "../../fleet/slurm/cluster.js";
 import { parseDuration, parseShare, parseSize, parseUnitPart } from "../../schemas/quantity.js";
 import { suggest } from "../../schemas/suggest.js";
@@ -15,6 +15,7 @@ import { readWarmWorkers } from "./warmworker.js";
 export interface KnownNodes {
   nodes: Node[];
   clusters?: readonly Cluster[];
+  unusedFile?: string;
   pythonEnvs: Record<string, PythonEnv>;
 }
 
@@ -124,9 +125,8 @@ function readHalt(reader: JobReader): Job["halt"] {
 
 function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequirements {
   const nodes = reader.list(["needs", "nodes"]);
-  const known = fleet && [...fleet.nodes, ...(fleet.clusters ?? []).map(({ pilot }) => pilot)];
-  if (known !== undefined) checkNodes(reader, nodes ?? [], known);
-  checkGpuCounts(reader, known);
+  if (fleet !== undefined) checkNodes(reader, nodes ?? [], fleet);
+  checkGpuCounts(reader, fleet && listKnownNodes(fleet));
   const gpuShare = readGpuShare(reader);
   return {
     vendor: reader.text(["needs", "vendor"]) as JobRequirements["vendor"],
@@ -141,11 +141,12 @@ function readNeeds(reader: JobReader, fleet: KnownNodes | undefined): JobRequire
   };
 }
 
-function checkNodes(reader: JobReader, nodes: SourceText[], known: Node[]): void {
+function checkNodes(reader: JobReader, nodes: SourceText[], fleet: KnownNodes): void {
+  const known = listKnownNodes(fleet);
   for (const [index, { text, position }] of nodes.entries()) {
     if (known.some((node) => matchesPattern(node, text))) continue;
-    const hint = suggest(text, listNamesAndTags(known));
-    reader.report(position, `needs.nodes[${index}]: the inventory has no node or tag "${text}"`, hint);
+    const message = `needs.nodes[${index}]: the inventory has no node or tag "${text}"`;
+    reader.report(position, message, suggestNode(text, fleet));
   }
 }
 

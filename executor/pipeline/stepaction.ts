@@ -1,7 +1,6 @@
 import type { Inventory } from "../../fleet/inventory.js";
-import { listNamesAndTags, matchesPattern } from "../../fleet/selectnodes.js";
+import { matchesPattern, suggestNode } from "../../fleet/selectnodes.js";
 import { UsageError } from "../../schemas/errors.js";
-import { suggest } from "../../schemas/suggest.js";
 import type { Template } from "../job/job.js";
 import { readSeconds } from "../job/jobsettings.js";
 import { readFiles } from "../job/outputs.js";
@@ -88,7 +87,7 @@ function readPlaybookAction(
       reader.report(
         position,
         `steps.${step}.nodes: the inventory has no node or tag "${text}"`,
-        suggest(text, listNamesAndTags(inventory!.nodes)),
+        suggestNode(text, { ...inventory!, clusters: [] }),
       );
   return { kind, playbooks, nodes: nodes?.map(({ text }) => text), position: reader.source.positionOf([...at, kind]) };
 }

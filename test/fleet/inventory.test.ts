@@ -193,7 +193,7 @@ t.test("the inventory is found, and its origin is reported", async (t) => {
     "inventory.yaml": "nodes: {here: {}}\n",
     "a.yaml": "nodes: {a: {}}\n",
     "b.yaml": "nodes: {b: {}}\n",
-    empty: {},
+    empty: { inner: {} },
   });
   const found = (option: string | undefined, variable: string | undefined, cwd = folder) => {
     const { nodes, origin } = findInventory(option, { MUSTER_INVENTORY: variable }, cwd);
@@ -204,6 +204,8 @@ t.test("the inventory is found, and its origin is reported", async (t) => {
   t.same(found(undefined, undefined), ["here", "./inventory.yaml"]);
   t.equal(found(undefined, "", `${folder}/empty`)[1], "embedded");
   t.equal(found("local", undefined)[1], "embedded");
-  const { nodes } = findInventory(undefined, {}, `${folder}/empty`);
+  const { nodes, unusedFile } = findInventory(undefined, {}, `${folder}/empty/inner`);
+  t.equal(unusedFile, "../../inventory.yaml");
+  t.equal(findInventory("local", {}, `${folder}/empty/inner`).unusedFile, undefined);
   t.match(nodes, [{ connection: "local", profile: { vendor: "none" }, slots: availableParallelism() }]);
 });

@@ -33,6 +33,10 @@ t.test("a limit selects machines and clusters", async (t) => {
     { message: 'no node or tag is called "hcp"', next: 'did you mean "hpc"?' },
   );
   t.match(
+    catchError(() => selectFleet({ nodes: fleet.nodes, unusedFile: "../inventory.yaml" }, "rig7")),
+    { message: 'no node or tag is called "rig7"', next: /there is an inventory above: -i \.\.\/inventory\.yaml/ },
+  );
+  t.match(
     catchError(() => selectFleet(fleet, "hpc,!hpc")),
     { message: '--limit "hpc,!hpc" leaves no node' },
   );
