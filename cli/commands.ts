@@ -108,7 +108,10 @@ function addMap(muster: Command, setResult: SetResult): void {
     .option("--fresh", "start a new run, even if there is one with the same values")
     .option("--needs <key=value>", "what nodes need, as `needs` of a job has it (repeatable)", appendValue)
     .option("--timeout <time>", "end the program after this time, e.g. 10m")
-    .option("--halt <count>", "stop when so many values have failed: a number, or a share such as 10%")
+    .option(
+      "--halt <count>",
+      "stop when so many values have failed: a number, or a share such as 10%; `never`: not even where the first ones fail alike",
+    )
     .option("--dry-run", "print the commands, and run nothing")
     .addHelpText(
       "after",

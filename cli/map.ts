@@ -89,9 +89,13 @@ function printTasks(tasks: MapTask[], { json }: MapOptions, writers: Writers): n
 function readKeys({ needs, timeout, halt }: MapOptions): Record<string, unknown> {
   return {
     ...(timeout === undefined ? {} : { timeout }),
-    ...(halt === undefined ? {} : { halt: { failures: /^\d+$/.test(halt) ? Number(halt) : halt } }),
+    ...(halt === undefined ? {} : { halt: readHalt(halt) }),
     ...(needs === undefined ? {} : { needs: Object.fromEntries(needs.map(readNeed)) }),
   };
+}
+
+function readHalt(limit: string): Record<string, unknown> {
+  return limit === "never" ? { alike: 0 } : { failures: /^\d+$/.test(limit) ? Number(limit) : limit };
 }
 
 /** Keys of `needs` that are lists. */

@@ -75,6 +75,14 @@ t.test("a value that fails is left out, and does not hold the others up", { skip
   t.match(ran, { code: 3, out: "1\n2\n", err: /failed: chunk 2-bad/ });
 });
 
+t.test("--halt never tries all values, though the first ones fail alike", { skip }, async (t) => {
+  const { folder: cwd } = createProject(t);
+  const words = ["-i", "local", "--count", "8", "[ {} -gt 6 ] && echo {}"];
+  const halted = await runMuster(["map", ...words], { cwd });
+  t.match(halted, { code: 3, out: "", err: /failed alike, and none has succeeded\n.*muster map: --halt never/ });
+  t.match(await runMuster(["map", "--halt", "never", ...words], { cwd }), { code: 3, out: "7\n" });
+});
+
 t.test("-k keeps a value that ends early back until those before it are printed", { skip }, async (t) => {
   const project = createProject(t);
   const gate = "while [ {} = slow ] && [ ! -e ~/keep-go ]; do sleep 0.1; done; echo {}";

@@ -198,7 +198,7 @@ function adviseOnHalt({ rule }: HaltReason, committedChunks: number): string {
   const regardless =
     rule === undefined
       ? ""
-      : ` To continue regardless, ${rule === "alike" ? "set `halt: {alike: 0}` in the job" : "change `halt.failures` of the job"}.`;
+      : ` To continue regardless, ${rule === "alike" ? "set `halt: {alike: 0}` in the job (muster map: --halt never)" : "change `halt.failures` of the job (muster map: --halt)"}.`;
   if (committedChunks === 0) return `Correct the cause, and run the same command again: it starts over.${regardless}`;
   return `Correct the cause. If it is in the job's files, start a new run with --fresh; otherwise run the same command again to resume.${regardless}`;
 }
