@@ -30,7 +30,7 @@ try {
       "\n",
     );
   const follower = new QueueFollower(run, job, new Map());
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   scheduler.handle({ type: "dispatchOpened" }, 0);
   scheduler.handle({ type: "nodeJoined", node: "a", slots: [{ node: "a", slot: 0 }], limit: 1, held: [] }, 0);
   let done = 0;

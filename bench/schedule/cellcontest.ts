@@ -30,7 +30,7 @@ type CreateDecider = (job: Job, run: CellRun, cell: CellSetting) => Decider;
 const muster: CreateDecider = (job, { expected, learned }) => createMuster(job, expected, learned);
 
 function createMuster(job: Job, expected: CellRun["expected"], learned: LearnedRates): Scheduler {
-  return new Scheduler(job, [], sequentialIds(), expected, learned);
+  return new Scheduler(job, sequentialIds(), { expected, learned });
 }
 
 /** The contestants that know no more than muster does. */

@@ -75,21 +75,21 @@ const today: Sizing = { by: "rate", base: 10_000, min: 500, max: 500_000 };
 const self = (sizes: () => SizePolicy) => (job: Job) => new SelfScheduling(job, sizes());
 
 export const contestants: ScheduleContestant[] = [
-  { name: "muster", createDecider: (job) => new Scheduler(job, [], sequentialIds()), sizing: time },
+  { name: "muster", createDecider: (job) => new Scheduler(job, sequentialIds()), sizing: time },
   {
     name: "muster, divisible chunks",
-    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
+    createDecider: (job) => new Scheduler(job, sequentialIds()),
     sizing: time,
     isDivisible: true,
   },
   {
     name: "muster, at most 500,000 seeds a chunk",
-    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
+    createDecider: (job) => new Scheduler(job, sequentialIds()),
     sizing: capped,
   },
   {
     name: "muster, base 10,000 and its cap",
-    createDecider: (job) => new Scheduler(job, [], sequentialIds()),
+    createDecider: (job) => new Scheduler(job, sequentialIds()),
     sizing: today,
   },
   { name: "fixed factors (coordinator.py)", createDecider: self(() => fixedFactorSizes(10_000, 5_000)) },

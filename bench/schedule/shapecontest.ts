@@ -36,8 +36,8 @@ export interface ShapeScore {
 }
 
 const contestants: [name: string, isExpected: boolean, enter: (job: Job) => Decider][] = [
-  ["muster, expect exact", true, (job) => new Scheduler(job, [], sequentialIds())],
-  ["muster, nothing known", false, (job) => new Scheduler(job, [], sequentialIds())],
+  ["muster, expect exact", true, (job) => new Scheduler(job, sequentialIds())],
+  ["muster, nothing known", false, (job) => new Scheduler(job, sequentialIds())],
   ["first in, first out", false, (job) => new ChunkQueue(job, firstInFirstOut)],
   ["plain backfill: whatever fits starts", false, (job) => new ChunkQueue(job, plainBackfill)],
 ];

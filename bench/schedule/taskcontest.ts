@@ -37,13 +37,13 @@ const contestants: [
   expectation: (cost: number, chance: SeededRandom) => number | undefined,
   (job: Job) => Decider,
 ][] = [
-  ["muster, expect exact", (cost) => cost / 5000, (job) => new Scheduler(job, [], sequentialIds())],
+  ["muster, expect exact", (cost) => cost / 5000, (job) => new Scheduler(job, sequentialIds())],
   [
     "muster, expect off by 0.5",
     (cost, chance) => (cost / 5000) * chance.logNormal(EXPECTATION_SIGMA),
-    (job) => new Scheduler(job, [], sequentialIds()),
+    (job) => new Scheduler(job, sequentialIds()),
   ],
-  ["muster, nothing known", () => undefined, (job) => new Scheduler(job, [], sequentialIds())],
+  ["muster, nothing known", () => undefined, (job) => new Scheduler(job, sequentialIds())],
   ["one queue, a task at a time (parallel)", () => undefined, self(() => equalSizes(1))],
   ["guided self-scheduling", () => undefined, self(() => guidedSizes(SLOTS, 1))],
   ["factoring", () => undefined, self(() => factoringSizes(SLOTS, 1))],

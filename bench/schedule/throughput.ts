@@ -60,7 +60,7 @@ class TimerWheel {
 export function measureThroughput(nodes: number, chunks: number, seed: number): Throughput {
   const chance = new SeededRandom(seed);
   const sizing: Sizing = { by: "rate", base: CHUNK_UNITS, min: CHUNK_UNITS, max: CHUNK_UNITS };
-  const scheduler = new Scheduler(createBenchJob(BigInt(chunks) * BigInt(CHUNK_UNITS), sizing), [], sequentialIds());
+  const scheduler = new Scheduler(createBenchJob(BigInt(chunks) * BigInt(CHUNK_UNITS), sizing), sequentialIds());
   const ends = new TimerWheel(nodes * 8);
   let events = 0;
   let ended = false;

@@ -65,8 +65,9 @@ export class Coordinator {
     this.reports = new RunReports({ ...records, counters: this.counters });
     const likely = nodes.filter(({ name, drain }) => !drain && !learnedRates.absent?.includes(name));
     const expected = expectNodes(job, likely, learnedRates);
-    const { settledUnits: done, committedChunks: count } = replay;
-    this.scheduler = new Scheduler(job, done, ids.issue.bind(ids), expected, learnedRates, rechecks.pending, count);
+    const { settledUnits: done, committedChunks } = replay;
+    const start = { done, committedChunks, rechecks: rechecks.pending, expected, learned: learnedRates };
+    this.scheduler = new Scheduler(job, ids.issue.bind(ids), start);
     this.createWorker = (node) => new NodeWorker(node, job, run, ids, this.handleNodeEvent.bind(this));
     this.workers = nodes.map(this.createWorker);
     for (const worker of this.workers) this.workersByName.set(worker.node.name, worker);

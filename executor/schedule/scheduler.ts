@@ -33,6 +33,20 @@ import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
 
+/** What is known when the work of a session begins. */
+export interface ScheduleStart {
+  /** The units that earlier coordinators of the run have committed or given up. */
+  done?: Iterable<[start: bigint, end: bigint]>;
+  /** How many chunks they have committed. */
+  committedChunks?: number;
+  /** Chunks that they have committed but not compared yet. */
+  rechecks?: readonly PendingChunk[];
+  /** What the nodes that may join are expected to have, by name. */
+  expected?: ReadonlyMap<string, ExpectedNode>;
+  /** What earlier runs have learned. */
+  learned?: LearnedRates | undefined;
+}
+
 /**
  * Decides which chunk runs where and when, and what happens to a chunk that failed. Pure: no clock and no I/O. `handle`
  * takes an event and the current time (seconds, any origin) and returns instructions. Every unit of the job is committed or
@@ -69,19 +83,11 @@ export class Scheduler {
   private haveAllJoined = false;
   private areMoreExpected = false;
 
-  /**
-   * `done`: the units that earlier coordinators committed. `issueId` names attempts. `expected`: what the nodes that
-   * may join are expected to have. `learned`: what earlier runs have learned. `rechecks`: chunks that earlier
-   * coordinators committed but have not compared yet. `committedChunks`: how many chunks they have committed.
-   */
+  /** `issueId` names attempts. */
   constructor(
     private readonly job: Job,
-    done: Iterable<[start: bigint, end: bigint]>,
     issueId: IssueAttemptId,
-    expected: ReadonlyMap<string, ExpectedNode> = new Map(),
-    learned?: LearnedRates,
-    rechecks: PendingChunk[] = [],
-    committedChunks = 0,
+    { done = [], committedChunks = 0, rechecks = [], expected = new Map(), learned }: ScheduleStart = {},
   ) {
     if (learned !== undefined) this.rates.restore(learned);
     this.costs =

@@ -34,7 +34,7 @@ export function forecast(
   known: ForecastInputs,
   done = new IntervalSet(),
 ): Map<string, SlotForecast> | undefined {
-  const scheduler = new Scheduler(job, done, sequentialIds(), known.expected, known.learned);
+  const scheduler = new Scheduler(job, sequentialIds(), { ...known, done });
   const slots = [...known.expected.values()].flatMap((node) => node.slots);
   const shares = new Map(slots.map((slot) => [slotKey(slot.node, slot.slot), { chunks: 0, units: 0n, seconds: 0 }]));
   const secondsOf = durationModel(scheduler, known.learned.overhead ?? 0);

@@ -43,7 +43,7 @@ export interface EndingRunOutcome {
 
 /** Simulates a run while more nodes are expected; after the last one none is. */
 export function simulateEndingNodes({ job, nodes, cost, overhead, isSplittable }: EndingRun): EndingRunOutcome {
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   const outcome: EndingRunOutcome = {
     scheduler,
     committed: new Map(),

@@ -82,7 +82,7 @@ t.test("tasks start by priority, and then in the order in which they were accept
     priorities.map((priority) => ({ priority })),
     3,
   );
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   const order = openRun(scheduler, [["a", 1]]).map(({ chunk }) => chunk.id);
   queue.accepted = 6n;
   scheduler.handle({ type: "unitsAdded", start: 3n, end: 6n }, 1);
@@ -101,7 +101,7 @@ t.test("an open queue without work waits without waking up, and keeps nothing of
     Array.from({ length: 5000 }, () => ({})),
     0,
   );
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   t.same(openRun(scheduler, [["a", 2]]), []);
   t.equal(scheduler.isIdle, true);
   t.equal(scheduler.view.secondsPerUnit(), undefined, "nothing is known yet");
@@ -125,7 +125,7 @@ t.test(
   async (t) => {
     for (const isLost of [true, false]) {
       const { job } = queueJob([{}], 1);
-      const scheduler = new Scheduler(job, [], sequentialIds());
+      const scheduler = new Scheduler(job, sequentialIds());
       const [attempt] = openRun(scheduler, [["a", 1]]);
       const { id } = attempt!;
       scheduler.handle({ type: "started", attempt: id }, 1);
@@ -146,7 +146,7 @@ t.test(
   async (t) => {
     for (const end of ["requeued", "finished"] as const) {
       const { job } = queueJob([{}], 1);
-      const scheduler = new Scheduler(job, [], sequentialIds());
+      const scheduler = new Scheduler(job, sequentialIds());
       const [attempt] = openRun(scheduler, [["a", 1]]);
       const { id } = attempt!;
       scheduler.handle({ type: "started", attempt: id }, 1);
@@ -167,7 +167,7 @@ t.test(
 
 t.test("a node that comes back is told again that a cancelled task is to end there", async (t) => {
   const { job } = queueJob([{}], 1);
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 1]]);
   const { id, chunk } = attempt!;
   scheduler.handle({ type: "started", attempt: id }, 1);

@@ -8,7 +8,7 @@ import { openRun, startedAttempts, taskJob } from "./schedulefixture.js";
  * Starts four tasks on two nodes of two GPUs. On each node the first one runs, and the second one of `a` waits for memory.
  */
 function waiting(): { scheduler: Scheduler; waits: Attempt; others: Attempt[] } {
-  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), sequentialIds());
   const first = openRun(scheduler, [
     ["a", 2],
     ["b", 2],

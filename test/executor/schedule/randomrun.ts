@@ -29,7 +29,7 @@ export class RandomRun {
     private readonly poison: ReadonlySet<bigint> = new Set(),
   ) {
     this.unitsOf = job.unitsOf;
-    this.scheduler = new Scheduler(job, [], sequentialIds());
+    this.scheduler = new Scheduler(job, sequentialIds());
     this.simulator = new Simulator(this.scheduler, {
       split: (attempt) => this.splitOf(attempt),
       beginsBeforeWithdrawal: () => this.now % 2 === 0,

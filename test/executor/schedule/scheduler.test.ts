@@ -16,9 +16,8 @@ t.test("a slot six times as fast gets chunks six times as large, within the limi
   ]);
   const scheduler = new Scheduler(
     rangeJob(100_000n, { sizing: { by: "rate", base: 1000, min: 500, max: 5500 } }),
-    [],
     sequentialIds(),
-    expected,
+    { expected },
   );
   const first = openRun(scheduler, [
     ["fast", 1, 29000],
@@ -34,7 +33,7 @@ t.test("a slot six times as fast gets chunks six times as large, within the limi
 });
 
 t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is one, and then given up", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), sequentialIds());
   let [attempt] = openRun(scheduler, [["n", 2]]);
   const seen: [number, number][] = [];
   let out: Instruction[] = [];
@@ -59,7 +58,7 @@ t.test("a failed chunk is retried after 1, 2, ... s, on another slot if there is
 });
 
 t.test("a chunk whose result cannot be published is given up at once", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), sequentialIds());
   const [attempt] = openRun(scheduler, [["n", 2]]);
   const out = scheduler.handle({ type: "refused", attempt: attempt!.id, failure: failureOf(attempt!) }, 1);
   t.same(
@@ -69,11 +68,7 @@ t.test("a chunk whose result cannot be published is given up at once", async (t)
 });
 
 t.test("a node that rejoins keeps a chunk that was not started elsewhere, and drops it otherwise", async (t) => {
-  const scheduler = new Scheduler(
-    rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }),
-    [],
-    sequentialIds(),
-  );
+  const scheduler = new Scheduler(rangeJob(10n, { sizing: { by: "rate", base: 5, min: 5, max: 5 } }), sequentialIds());
   const [first, second] = openRun(scheduler, [
     ["a", 1],
     ["b", 1],
@@ -98,7 +93,7 @@ t.test("a node that rejoins keeps a chunk that was not started elsewhere, and dr
 });
 
 t.test("the chunks of a lost node are queued again without using up a try", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 1]]);
   t.same(startedAttempts(scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1)), [], "silent is not gone");
   scheduler.handle({ type: "nodeJoined", node: "b", slots: slots("b", 1), limit: 1, held: [] }, 1);
@@ -120,7 +115,7 @@ t.test("the chunks of a lost node are queued again without using up a try", asyn
 });
 
 t.test("a new coordinator adopts the attempts that nodes still hold", async (t) => {
-  const scheduler = new Scheduler(rangeJob(30n, wholeChunk), [[0n, 10n]], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(30n, wholeChunk), sequentialIds(), { done: [[0n, 10n]] });
   const held = [{ id: "1-7", chunk: "10-20", slot: 0 }];
   scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 2), limit: 2, held }, 0);
   const out = [...scheduler.handle({ type: "dispatchOpened" }, 0), ...scheduler.handle({ type: "allJoined" }, 0)];
@@ -132,7 +127,7 @@ t.test("a new coordinator adopts the attempts that nodes still hold", async (t) 
 });
 
 t.test("a run that is stuck reports the reason for each slot, once", async (t) => {
-  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(10n, wholeChunk), sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 2]]);
   const out = [0, 1].flatMap((slot) => scheduler.handle({ type: "slotHeld", node: "a", slot, holder: "run b" }, 1));
   t.notOk(
@@ -155,7 +150,7 @@ t.test("a chunk pinned to a GPU that no node has is given up with the reason", a
     gpu: Number(start) * 9,
     spec: work,
   });
-  const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(2n, { kind: "tasks", sizing: undefined, chunk }), sequentialIds());
   const [attempt] = openRun(scheduler, [["a", 2]]);
   t.equal(attempt?.slot, 0);
   scheduler.handle({ type: "finished", attempt: attempt!.id, seconds: 1 }, 1);
@@ -164,11 +159,7 @@ t.test("a chunk pinned to a GPU that no node has is given up with the reason", a
 });
 
 t.test("chunks queued on one slot do not keep the node's other slots from the last chunks", async (t) => {
-  const scheduler = new Scheduler(
-    rangeJob(20n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } }),
-    [],
-    sequentialIds(),
-  );
+  const scheduler = new Scheduler(rangeJob(20n, { sizing: { by: "rate", base: 1, min: 1, max: 1 } }), sequentialIds());
   const running = openRun(scheduler, [["a", 3]]);
   for (let turn = 0; turn < 100; turn++) {
     const attempt = running.find((one) => one.slot !== 0);

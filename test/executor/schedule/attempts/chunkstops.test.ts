@@ -16,7 +16,7 @@ const holds = (chunk: string, id: string) =>
   }) as const;
 
 t.test("a running chunk is ended, its result is collected, and nothing is learned of how long it took", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}, {}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}]), sequentialIds());
   const [first] = openRun(scheduler, [["a", 1]]);
   scheduler.handle({ type: "started", attempt: first!.id }, 0);
   const out = scheduler.handle(stop(first!.chunk.id), 1);
@@ -33,7 +33,7 @@ t.test("a running chunk is ended, its result is collected, and nothing is learne
 });
 
 t.test("a chunk that waits is committed without running, and the run ends", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}, {}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}]), sequentialIds());
   scheduler.handle(stop("t1"), 0);
   const started = openRun(scheduler, [["a", 1]]);
   t.same(
@@ -51,7 +51,7 @@ t.test("a chunk that waits is committed without running, and the run ends", asyn
 });
 
 t.test("a chunk that waits for its next try is not tried again", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}]), sequentialIds());
   const [first] = openRun(scheduler, [["a", 1]]);
   scheduler.handle({ type: "started", attempt: first!.id }, 0);
   scheduler.handle({ type: "failed", attempt: first!.id, failure: failureOf(first!) }, 1);
@@ -60,7 +60,7 @@ t.test("a chunk that waits for its next try is not tried again", async (t) => {
 });
 
 t.test("after a restart, the attempt that a node still holds is ended; without one, nothing runs", async (t) => {
-  const held = new Scheduler(taskJob([{}]), [], sequentialIds());
+  const held = new Scheduler(taskJob([{}]), sequentialIds());
   held.handle(stop("t0"), 0);
   held.handle({ type: "dispatchOpened" }, 0);
   const joined = held.handle(holds("t0", "earlier"), 0);
@@ -69,7 +69,7 @@ t.test("after a restart, the attempt that a node still holds is ended; without o
   held.handle({ type: "stopped", attempt: "earlier" }, 1);
   t.match(held.handle({ type: "committed", attempt: "earlier" }, 1), [{ do: "end" }]);
 
-  const gone = new Scheduler(taskJob([{}]), [], sequentialIds());
+  const gone = new Scheduler(taskJob([{}]), sequentialIds());
   gone.handle(stop("t0"), 0);
   gone.handle({ type: "dispatchOpened" }, 0);
   t.same(pick(gone.handle({ ...holds("t0", "x"), held: [] }, 0), "start", "end", "commit-stopped"), []);
@@ -80,7 +80,7 @@ t.test("after a restart, the attempt that a node still holds is ended; without o
 t.test(
   "a chunk whose node is lost while it is to end is committed without outputs, and not computed elsewhere",
   async (t) => {
-    const scheduler = new Scheduler(taskJob([{}]), [], sequentialIds());
+    const scheduler = new Scheduler(taskJob([{}]), sequentialIds());
     const [first] = openRun(scheduler, [
       ["a", 1],
       ["b", 1],

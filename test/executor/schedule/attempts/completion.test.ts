@@ -9,7 +9,7 @@ const sick = { type: "slotSick", ...place, reason: "no clocks", evict: false, la
 
 /** Returns what happens to a task pinned to the second of two GPUs after this event on that GPU. */
 function pinned(...events: Event[]): { out: Instruction[]; scheduler: Scheduler } {
-  const scheduler = new Scheduler(taskJob([{ gpu: 1 }]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{ gpu: 1 }]), sequentialIds());
   scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 2), limit: 2, held: [] }, 0);
   for (const event of events) scheduler.handle(event, 0);
   scheduler.handle({ type: "dispatchOpened" }, 1);

@@ -9,7 +9,7 @@ const drain = (more: { reason?: string | undefined; evict?: boolean } = {}) =>
 const listDone = (out: Instruction[], what: Instruction["do"]) => out.filter((one) => one.do === what);
 
 t.test("a drained node gets no new chunks, what is queued there moves, and what runs there finishes", async (t) => {
-  const scheduler = new Scheduler(rangeJob(300n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(300n, singleUnits), sequentialIds());
   const first = openRun(scheduler, [
     ["a", 1],
     ["b", 1],
@@ -34,7 +34,7 @@ t.test("a drained node gets no new chunks, what is queued there moves, and what 
 });
 
 t.test("a node that is drained before it joins gets no chunk, and the run waits for it", async (t) => {
-  const scheduler = new Scheduler(rangeJob(4n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(4n, singleUnits), sequentialIds());
   scheduler.handle(drain(), 0);
   const joined = { type: "nodeJoined", node: "a", slots: slots("a", 2, 100), limit: 2, held: [] } as const;
   const out = [
@@ -51,7 +51,7 @@ t.test("a node that is drained before it joins gets no chunk, and the run waits 
 
 t.test("what runs on a node that is to be empty is ended, and runs elsewhere without using up a try", async (t) => {
   const once = { ...singleUnits, retry: { attempts: 1, backoff: 1 } };
-  const scheduler = new Scheduler(rangeJob(1n, once), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(1n, once), sequentialIds());
   const [only] = openRun(scheduler, [["a", 1]]);
   scheduler.handle({ type: "started", attempt: only!.id }, 0);
   t.same(listDone(scheduler.handle(drain({ evict: true }), 1), "evict"), [{ do: "evict", node: "a", ids: [only!.id] }]);
@@ -64,7 +64,7 @@ t.test("what runs on a node that is to be empty is ended, and runs elsewhere wit
 });
 
 t.test("an attempt that a node held when it joined is ended, too", async (t) => {
-  const scheduler = new Scheduler(rangeJob(2n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(2n, singleUnits), sequentialIds());
   scheduler.handle(drain({ evict: true }), 0);
   const held = [{ id: "x", chunk: "0-1", slot: 0, state: "running" as const }];
   const out = scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 1, 100), limit: 1, held }, 1);

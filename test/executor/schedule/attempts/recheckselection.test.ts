@@ -19,7 +19,7 @@ t.test("selects a share of the chunks, the same in every run, and always the fir
 /** Runs a job of one chunk on nodes with these numbers of slots until its commit. Returns what is started then. */
 function afterCommit(nodes: [string, number][], attempts = 3) {
   const job = rangeJob(1n, { ...singleUnits, recheck: { share: 1 }, retry: { attempts, backoff: 0 } });
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   const [first] = openRun(scheduler, nodes);
   scheduler.handle({ type: "finished", attempt: first!.id, seconds: 1 }, 1);
   const out = scheduler.handle({ type: "committed", attempt: first!.id }, 1);
@@ -66,7 +66,7 @@ t.test("rechecks what earlier coordinators have not compared", async (t) => {
   const job = rangeJob(1n, { ...singleUnits, recheck: { share: 1 } });
   const chunk = { ...job.chunk(0n, 1n), firstResult: { node: "a", slot: 0 } };
   const waiting = [{ chunk, history: [{ node: "a", slot: "a/0", forgiven: true }], dueAt: Number.NEGATIVE_INFINITY }];
-  const scheduler = new Scheduler(job, [[0n, 1n]], sequentialIds(), new Map(), undefined, waiting);
+  const scheduler = new Scheduler(job, sequentialIds(), { done: [[0n, 1n]], rechecks: waiting });
   scheduler.handle({ type: "nodeJoined", node: "a", slots: [{ node: "a", slot: 0 }], limit: 1, held: [] }, 0);
   scheduler.handle({ type: "nodeJoined", node: "b", slots: [{ node: "b", slot: 0 }], limit: 1, held: [] }, 0);
   t.match(startedAttempts(scheduler.handle({ type: "dispatchOpened" }, 0)), [

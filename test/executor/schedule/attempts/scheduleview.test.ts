@@ -7,7 +7,7 @@ t.test(
   "durations are unknown before the first chunk of a slot has ended, a rate of the inventory or not",
   async (t) => {
     const job = rangeJob(1000n, { sizing: { by: "rate", base: 100, min: 100, max: 100 } });
-    const scheduler = new Scheduler(job, [], sequentialIds());
+    const scheduler = new Scheduler(job, sequentialIds());
     const { view } = scheduler;
     const [first, second] = openRun(scheduler, [["a", 2, 29000]]);
     t.same(
@@ -35,7 +35,7 @@ t.test("tasks are expected to take as long as their like, or as the job says", a
     spec,
     ...(start === 0n ? { expectedSeconds: 40 } : {}),
   });
-  const scheduler = new Scheduler(rangeJob(6n, { kind: "tasks", sizing: undefined, chunk }), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(6n, { kind: "tasks", sizing: undefined, chunk }), sequentialIds());
   const { view } = scheduler;
   const attempts = openRun(scheduler, [["a", 2]]);
   const expected = () =>
@@ -52,7 +52,6 @@ t.test("tasks are expected to take as long as their like, or as the job says", a
 t.test("demand: the slot time of what waits, and when the present slots have done it", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(1000n, { sizing: { by: "rate", base: 100, min: 50, max: 100 } }),
-    [],
     sequentialIds(),
   );
   const { view } = scheduler;
@@ -77,7 +76,6 @@ t.test("demand: the slot time of what waits, and when the present slots have don
 t.test("demand of tasks: each on a slot of its own", async (t) => {
   const scheduler = new Scheduler(
     taskJob([10, 20, 30].map((expectedSeconds) => ({ expectedSeconds }))),
-    [],
     sequentialIds(),
   );
   t.match(scheduler.view.estimateDemand(0), { waitingChunks: 3, waitingSeconds: undefined });

@@ -8,7 +8,7 @@ const sizing = { by: "rate", base: 10, min: 10, max: 10 } as const;
 
 /** Runs chunks of one second each, except the one on slot 0 of `slow`, which stays in flight. */
 function leftAlone(nodes: [string, number][], change = {}): { scheduler: Scheduler; last: Attempt; now: number } {
-  const scheduler = new Scheduler(rangeJob(60n, { sizing, ...change }), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(60n, { sizing, ...change }), sequentialIds());
   const running = openRun(scheduler, nodes);
   const last = running.find((one) => one.node === "slow")!;
   let now = 0;
@@ -98,7 +98,7 @@ t.test("a chunk with a state is neither split nor computed twice", async (t) => 
 });
 
 t.test("starts no copy of a chunk with an unknown duration", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}, {}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}]), sequentialIds());
   for (const { id } of openRun(scheduler, [["a", 3]])) scheduler.handle({ type: "started", attempt: id }, 0);
   for (const later of [10, 100, 1000, 10_000])
     t.same(startedAttempts(scheduler.handle({ type: "tick" }, later)), [], `after ${later} s`);

@@ -59,7 +59,7 @@ const FLEETS: [nodes: [string, number][], attempts: number][] = [
 ];
 for (const [nodes, attempts] of FLEETS)
   t.test(`a program that always fails is started ${attempts} times on ${JSON.stringify(nodes)}`, async (t) => {
-    const scheduler = new Scheduler(createJob(), [], sequentialIds());
+    const scheduler = new Scheduler(createJob(), sequentialIds());
     const { count, halt } = failAll(scheduler, openRun(scheduler, nodes));
     t.equal(count, attempts);
     t.match(halt, { rule: "alike", reason: /^\d+ chunks failed alike, and none has succeeded$/ });
@@ -69,7 +69,7 @@ for (const [nodes, attempts] of FLEETS)
   });
 
 t.test("no slot gets a second chunk before one has succeeded; then all do", async (t) => {
-  const scheduler = new Scheduler(createJob(), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(), sequentialIds());
   const first = openRun(scheduler, [["a", 4]]);
   t.equal(first.length, 4);
   t.same(startedAttempts(failAs(scheduler, first[0]!, { reason: "exit code 1" }, 1)), []);
@@ -82,7 +82,7 @@ t.test("no slot gets a second chunk before one has succeeded; then all do", asyn
 });
 
 t.test("failures that are not alike start another round", async (t) => {
-  const scheduler = new Scheduler(createJob(), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(), sequentialIds());
   const first = openRun(scheduler, [["a", 3]]);
   const reasons = ["no memory", "no disk", "no network"];
   const out = first.flatMap((one, index) => failAs(scheduler, one, { reason: reasons[index]! }, 1));
@@ -91,7 +91,7 @@ t.test("failures that are not alike start another round", async (t) => {
 });
 
 t.test("a chunk that fails again and again is one chunk", async (t) => {
-  const scheduler = new Scheduler(taskJob([{}, {}], { halt: DEFAULT }), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}], { halt: DEFAULT }), sequentialIds());
   const { count, halt } = failAll(scheduler, openRun(scheduler, [["a", 2]]));
   t.equal(halt, undefined);
   t.equal(count, 6, "each has its tries");
@@ -108,7 +108,7 @@ const ONE_TRY = { retry: { attempts: 1, backoff: 0 } };
 t.test("nodes that are out of order stop no run while others are at work", async (t) => {
   for (const broken of ["a", "ab"]) {
     const start = () => {
-      const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
+      const scheduler = new Scheduler(createJob(ONE_TRY), sequentialIds());
       const first = openRun(scheduler, [
         ["a", 4],
         ["b", 4],
@@ -129,7 +129,7 @@ t.test("nodes that are out of order stop no run while others are at work", async
 });
 
 t.test("bad chunks that end sooner than good ones stop no run", async (t) => {
-  const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(ONE_TRY), sequentialIds());
   const first = openRun(scheduler, [["a", 6]]);
   for (const { id } of first) scheduler.handle({ type: "started", attempt: id }, 0);
   const out = first.slice(0, 3).flatMap((one) => failAs(scheduler, one, {}, 1));
@@ -138,7 +138,7 @@ t.test("bad chunks that end sooner than good ones stop no run", async (t) => {
 });
 
 t.test("a chunk that runs far longer than those that failed shows that the program works", async (t) => {
-  const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(ONE_TRY), sequentialIds());
   const first = openRun(scheduler, [["a", 4]]);
   for (const { id } of first) scheduler.handle({ type: "started", attempt: id }, 0);
   const out = first.slice(0, 3).flatMap((one) => failAs(scheduler, one, {}, 1));
@@ -153,7 +153,7 @@ t.test("a chunk that runs far longer than those that failed shows that the progr
 
 t.test("before the run stops, a chunk that failed is tried again", async (t) => {
   const play = (isUp: boolean) => {
-    const scheduler = new Scheduler(createJob(), [], sequentialIds());
+    const scheduler = new Scheduler(createJob(), sequentialIds());
     const first = openRun(scheduler, [["a", 3]]);
     const out = first.flatMap((one) => failAs(scheduler, one, {}, 1));
     t.same(startsAndHalts(out), [], "not before its pause is over");
@@ -169,7 +169,7 @@ t.test("before the run stops, a chunk that failed is tried again", async (t) => 
 });
 
 t.test("a node that was lost is waited for, but not forever", async (t) => {
-  const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(ONE_TRY), sequentialIds());
   const first = openRun(scheduler, [
     ["a", 4],
     ["b", 1],
@@ -180,7 +180,7 @@ t.test("a node that was lost is waited for, but not forever", async (t) => {
 });
 
 t.test("nodes that have not answered are waited for, without trying more", async (t) => {
-  const scheduler = new Scheduler(createJob(ONE_TRY), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(ONE_TRY), sequentialIds());
   scheduler.handle({ type: "dispatchOpened" }, 0);
   const join = { type: "nodeJoined", node: "a", slots: slots("a", 4), limit: 4, held: [] } as const;
   const first = startedAttempts(scheduler.handle(join, 0));
@@ -189,7 +189,7 @@ t.test("nodes that have not answered are waited for, without trying more", async
 });
 
 t.test("a resumed run that has results is not on trial", async (t) => {
-  const scheduler = new Scheduler(createJob(), [[0n, 1n]], sequentialIds(), undefined, undefined, [], 1);
+  const scheduler = new Scheduler(createJob(), sequentialIds(), { done: [[0n, 1n]], committedChunks: 1 });
   const first = openRun(scheduler, [["a", 4]]);
   const out = first.flatMap((one) => failAs(scheduler, one, {}, 1));
   t.equal(findHalt(out), undefined);
@@ -197,7 +197,7 @@ t.test("a resumed run that has results is not on trial", async (t) => {
 });
 
 t.test("failures on a sick slot do not count", async (t) => {
-  const scheduler = new Scheduler(createJob(), [], sequentialIds());
+  const scheduler = new Scheduler(createJob(), sequentialIds());
   const first = openRun(scheduler, [["a", 3]]);
   for (const { node, slot } of first.slice(0, 2))
     scheduler.handle({ type: "slotSick", node, slot, reason: "lost", evict: false, lasting: true }, 1);
@@ -207,7 +207,7 @@ t.test("failures on a sick slot do not count", async (t) => {
 /** Plays a job whose chunks with these numbers fail; each has one try. Returns the reason of the halt. */
 function play(halt: Job["halt"], fails: (index: number) => boolean): HaltReason | undefined {
   const job = createJob({ halt, retry: { attempts: 1, backoff: 0 } });
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   const waiting = openRun(scheduler, [["a", 1]]);
   for (let now = 1; now < 3000; now++) {
     const attempt = waiting.shift();
@@ -234,14 +234,14 @@ t.test("a share or a number of failed chunks stops a run", async (t) => {
 
 t.test("earlier sessions count for the share of failed chunks", async (t) => {
   const job = createJob({ halt: { alike: 3, failures: { numerator: 10n, denominator: 100n } }, ...ONE_TRY });
-  const scheduler = new Scheduler(job, [[0n, 800n]], sequentialIds(), undefined, undefined, [], 800);
+  const scheduler = new Scheduler(job, sequentialIds(), { done: [[0n, 800n]], committedChunks: 800 });
   const { halt } = failAll(scheduler, openRun(scheduler, [["a", 1]]));
   t.equal(halt?.reason, "89 of 889 chunks failed, and `halt.failures` of the job is 10 %");
 });
 
 t.test("a run in which nothing succeeds stops, however its chunks fail", async (t) => {
   for (const attempts of [1, 3]) {
-    const scheduler = new Scheduler(createJob({ retry: { attempts, backoff: 1 } }), [], sequentialIds());
+    const scheduler = new Scheduler(createJob({ retry: { attempts, backoff: 1 } }), sequentialIds());
     const waiting = openRun(scheduler, [["a", 6]]);
     let halt: HaltReason | undefined;
     let count = waiting.length;

@@ -15,7 +15,7 @@ function openExpected(rates: Record<string, number>, limit?: number) {
       .map(({ node, slot, rate }) => [`${node}/${slot}`, { rate: rate!, evidence: 1000 }]),
   );
   const job = rangeJob(UNITS, { sizing: { by: "time", min: 1 } });
-  const scheduler = new Scheduler(job, [], sequentialIds(), expected, { overhead: 0.3, slots: learned });
+  const scheduler = new Scheduler(job, sequentialIds(), { expected, learned: { overhead: 0.3, slots: learned } });
   const send = (event: Event, now = 0) =>
     startedAttempts(scheduler.handle(event, now)).map(({ chunk }) => Number(chunk.end - chunk.start));
   send({ type: "dispatchOpened" });

@@ -11,7 +11,7 @@ function orderOf(
   ...more: [] | [done: [bigint, bigint][], programs: Map<string, { seconds: number; count: number }>]
 ) {
   const [done = [], programs = new Map()] = more;
-  const scheduler = new Scheduler(taskJob(tasks), done, sequentialIds(), new Map(), { slots: new Map(), programs });
+  const scheduler = new Scheduler(taskJob(tasks), sequentialIds(), { done, learned: { slots: new Map(), programs } });
   const begun: string[] = [];
   let running = openRun(scheduler, [["n", 1]]);
   for (let now = 100; running.length > 0; now += 100) {
@@ -59,7 +59,6 @@ t.test("uses what earlier runs have learned about a script, and skips finished t
 t.test("sorts the remaining tasks by what this run has learned about their scripts", async (t) => {
   const scheduler = new Scheduler(
     taskJob(Array.from({ length: 40 }, (_, at) => runs(at % 2 === 0 ? "short" : "long"))),
-    [],
     sequentialIds(),
   );
   let [attempt] = openRun(scheduler, [["n", 1]]);
@@ -81,7 +80,7 @@ function sixToOne(tasks: Partial<Chunk>[]) {
   const slots = new Map(
     ["fast/0", "slow/0", "slow/1"].map((key) => [key, { rate: key === "fast/0" ? 6 : 1, evidence: 9 }]),
   );
-  const scheduler = new Scheduler(taskJob(tasks), [], sequentialIds(), new Map(), { slots });
+  const scheduler = new Scheduler(taskJob(tasks), sequentialIds(), { learned: { slots } });
   const first = openRun(scheduler, [
     ["fast", 1],
     ["slow", 2],

@@ -76,7 +76,7 @@ for (const [what, sizes] of [
     `a chunk that always kills its agent uses all its tries on ${what}, and no other chunk is given up`,
     async (t) => {
       for (const attempts of [1, 2, 3, 5]) {
-        const fleet = new SimulatedFleet(new Scheduler(job(40, attempts), [], sequentialIds()), sizes);
+        const fleet = new SimulatedFleet(new Scheduler(job(40, attempts), sequentialIds()), sizes);
         const ran = killer(fleet, "t0");
         t.equal(ran.length, attempts, `${ran} of ${attempts}`);
         const [gaveUp, ...others] = fleet.all("give-up").map((one) => one.failure);
@@ -93,7 +93,7 @@ for (const [what, sizes] of [
   );
 
 t.test("queued, cancelled and rebooted attempts do not count as agent deaths", async (t) => {
-  const fleet = new SimulatedFleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
+  const fleet = new SimulatedFleet(new Scheduler(job(12), sequentialIds()), { a: 2 });
   const ran = fleet.firstOn("a");
   fleet.die("a", ran.slice(0, 1));
   t.same(
@@ -114,7 +114,7 @@ t.test("queued, cancelled and rebooted attempts do not count as agent deaths", a
 
 t.test("an attempt that ran and is missing counts only if the agent died", async (t) => {
   for (const agentDied of [true, false]) {
-    const fleet = new SimulatedFleet(new Scheduler(job(12), [], sequentialIds()), { a: 2 });
+    const fleet = new SimulatedFleet(new Scheduler(job(12), sequentialIds()), { a: 2 });
     const [runs, waits] = fleet.firstOn("a") as [Attempt, Attempt];
     fleet.start(runs);
     fleet.send({ type: "nodeDisconnected", node: "a" });
@@ -125,7 +125,7 @@ t.test("an attempt that ran and is missing counts only if the agent died", async
 });
 
 t.test("an agent death reported after the chunk has moved counts, once", async (t) => {
-  const fleet = new SimulatedFleet(new Scheduler(job(4), [], sequentialIds()), { a: 1, b: 1 });
+  const fleet = new SimulatedFleet(new Scheduler(job(4), sequentialIds()), { a: 1, b: 1 });
   const [first] = fleet.firstOn("a") as [Attempt];
   fleet.start(first);
   for (const node of ["a", "b"])
@@ -147,7 +147,7 @@ t.test("an agent death reported after the chunk has moved counts, once", async (
 });
 
 t.test("a result that is being collected when the agent dies is not lost", async (t) => {
-  const fleet = new SimulatedFleet(new Scheduler(job(1), [], sequentialIds()), { a: 1 });
+  const fleet = new SimulatedFleet(new Scheduler(job(1), sequentialIds()), { a: 1 });
   const [only] = fleet.firstOn("a") as [Attempt];
   fleet.send({ type: "finished", attempt: only.id, seconds: 1 });
   fleet.die("a", [only]);
@@ -159,7 +159,7 @@ t.test("a result that is being collected when the agent dies is not lost", async
 });
 
 t.test("an earlier coordinator's attempt whose agent died is retried, with one try used up", async (t) => {
-  const scheduler = new Scheduler(job(1), [], sequentialIds());
+  const scheduler = new Scheduler(job(1), sequentialIds());
   const held: RemoteAttempt = { id: "1-0", chunk: "t0", slot: 0, state: "done", agentDied: true };
   const out = scheduler.handle({ type: "nodeJoined", node: "a", slots: slots("a", 1), limit: 1, held: [held] }, 0);
   t.match(out, [{ do: "report-loss", failure: { chunk: "t0", attempt: 1 } }]);
@@ -171,7 +171,7 @@ t.test("an earlier coordinator's attempt whose agent died is retried, with one t
 
 /** Creates a fleet in which two agents have died with chunk t0, which waits for an exclusive node. */
 function suspect(sizes: Record<string, number>): SimulatedFleet {
-  const fleet = new SimulatedFleet(new Scheduler(job(60), [], sequentialIds()), sizes);
+  const fleet = new SimulatedFleet(new Scheduler(job(60), sequentialIds()), sizes);
   for (let count = 0; count < 2; ) {
     fleet.wait();
     const attempt = fleet.of("t0");
@@ -245,7 +245,6 @@ t.test("a chunk leaves a reserved node that disconnects, and stays on a node tha
 t.test("a chunk with an agent death is neither split nor copied", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(40n, { sizing: { by: "rate", base: 20, min: 20, max: 20 } }),
-    [],
     sequentialIds(),
   );
   const fleet = new SimulatedFleet(scheduler, { a: 1, b: 1 });
@@ -273,7 +272,7 @@ t.test("a failure after two agent deaths uses up the last try", async (t) => {
 });
 
 t.test("property of many exclusive chunks: while other work waits, half of the nodes run it", async (t) => {
-  const scheduler = new Scheduler(rangeJob(400n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(400n, singleUnits), sequentialIds());
   const fleet = new SimulatedFleet(scheduler, { a: 2, b: 2, c: 2, d: 2 });
   for (let count = 0; count < 2; count++) {
     for (const node of ["a", "b", "c", "d"]) fleet.die(node);

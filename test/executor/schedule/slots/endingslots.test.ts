@@ -7,7 +7,7 @@ import { failureOf, openRun, rangeJob, runs, slots, startedAttempts, taskJob } f
 
 /** A scheduler of a job whose nodes may come later. */
 function awaiting(job: Job): Scheduler {
-  const scheduler = new Scheduler(job, [], sequentialIds());
+  const scheduler = new Scheduler(job, sequentialIds());
   for (const type of ["dispatchOpened", "allJoined"] as const) scheduler.handle({ type }, 0);
   scheduler.handle({ type: "moreNodesExpected", expected: true }, 0);
   return scheduler;
@@ -280,7 +280,7 @@ t.test("the last test before a halt waits for a node, if more are expected", asy
 });
 
 t.test("without deadlines and expected nodes, a run that has no slot is stuck as before", async (t) => {
-  const scheduler = new Scheduler(expects(10, 10), [], sequentialIds());
+  const scheduler = new Scheduler(expects(10, 10), sequentialIds());
   openRun(scheduler, [["a", 1]]);
   scheduler.handle({ type: "nodeDisconnected", node: "a" }, 1);
   t.match(scheduler.handle({ type: "nodeLost", node: "a" }, 2), [{ do: "stuck" }]);

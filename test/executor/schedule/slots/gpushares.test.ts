@@ -101,7 +101,7 @@ t.test("a GPU that slots shared in earlier runs counts once, and its rates are k
 
 t.test("a chunk that failed on a GPU is tried on another one, not on another share of it", async (t) => {
   const all = [0, 1, 2, 3].map((slot): Slot => ({ node: "a", slot, gpu: slot % 2, sharers: 2 }));
-  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), [], sequentialIds());
+  const scheduler = new Scheduler(taskJob([{}, {}, {}, {}]), sequentialIds());
   const send = (event: Parameters<Scheduler["handle"]>[0], now: number) => scheduler.handle(event, now);
   send({ type: "dispatchOpened" }, 0);
   const started = startedAttempts(send({ type: "nodeJoined", node: "a", slots: all, limit: 4, held: [] }, 0));

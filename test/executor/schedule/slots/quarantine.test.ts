@@ -41,7 +41,7 @@ const isOn = (node: string, slot: number) => (attempt: Attempt) => attempt.node 
 t.test(
   "quarantines a slot on which different chunks fail while others succeed, and forgives the failures",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(300n, singleUnits), [], sequentialIds());
+    const scheduler = new Scheduler(rangeJob(300n, singleUnits), sequentialIds());
     const nodes: Nodes = [
       ["a", 2],
       ["b", 2],
@@ -55,7 +55,7 @@ t.test(
 );
 
 t.test("tests a quarantined slot with one chunk, later each time, and releases it on success", async (t) => {
-  const scheduler = new Scheduler(rangeJob(20_000n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(20_000n, singleUnits), sequentialIds());
   const sick = isOn("a", 1);
   let probes = 0;
   const said = runAll(scheduler, [["a", 3]], (attempt) => sick(attempt) && ++probes <= 6, 30_000);
@@ -70,7 +70,7 @@ t.test("tests a quarantined slot with one chunk, later each time, and releases i
 t.test(
   "a chunk that fails on two nodes is at fault: it is given up after its tries, and no slot is quarantined",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(50n, singleUnits), [], sequentialIds());
+    const scheduler = new Scheduler(rangeJob(50n, singleUnits), sequentialIds());
     const poison = new Set(["3-4", "20-21", "41-42"]);
     const nodes: Nodes = [
       ["a", 2],
@@ -88,7 +88,7 @@ t.test(
 );
 
 t.test("withdraws what is queued on a quarantined slot, and starts it elsewhere", async (t) => {
-  const scheduler = new Scheduler(rangeJob(200n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(200n, singleUnits), sequentialIds());
   const running: Attempt[] = openRun(scheduler, [["a", 2]]);
   const said: Instruction[] = [];
   const hear = (out: Instruction[]) => {
@@ -147,7 +147,7 @@ t.test(
         const sick = badSlots.filter((slot) => slot < all);
         if (sick.length >= all - 1) return;
         const numberOf = ({ node, slot }: { node: string; slot: number }) => Number(node.slice(1)) * perNode + slot;
-        const scheduler = new Scheduler(rangeJob(60n, singleUnits), [], sequentialIds());
+        const scheduler = new Scheduler(rangeJob(60n, singleUnits), sequentialIds());
         const results: string[] = [];
         const failures = new Map<number, number>();
         const said = runAll(
@@ -182,7 +182,7 @@ t.test(
 t.test(
   "a node whose disk is full is quarantined with all of its slots, and its failures use up no tries",
   async (t) => {
-    const scheduler = new Scheduler(rangeJob(40n, singleUnits), [], sequentialIds());
+    const scheduler = new Scheduler(rangeJob(40n, singleUnits), sequentialIds());
     const said: Instruction[] = [];
     let isFull = true;
     const simulator = new Simulator(scheduler, {
@@ -210,7 +210,7 @@ t.test(
 );
 
 t.test("where nobody makes room, the failures count in the end", async (t) => {
-  const scheduler = new Scheduler(rangeJob(2n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(2n, singleUnits), sequentialIds());
   const said: Instruction[] = [];
   const simulator = new Simulator(scheduler, {
     endOf: (_, now) => now + 1,

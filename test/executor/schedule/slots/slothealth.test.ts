@@ -7,7 +7,7 @@ const sick = (slot: number, more: { evict?: boolean; lasting?: boolean } = {}) =
   ({ type: "slotSick", node: "a", slot, reason: "perf unknown", evict: false, lasting: false, ...more }) as const;
 
 t.test("a sick slot gets no work, its chunks move elsewhere, and it is used again when it has recovered", async (t) => {
-  const scheduler = new Scheduler(rangeJob(200n, singleUnits), [], sequentialIds());
+  const scheduler = new Scheduler(rangeJob(200n, singleUnits), sequentialIds());
   const first = openRun(scheduler, [["a", 2]]);
   const [one, two] = [first.find(({ slot }) => slot === 0)!, first.find(({ slot }) => slot === 1)!];
   for (const { id } of [one, two]) scheduler.handle({ type: "started", attempt: id }, 0);
@@ -41,7 +41,6 @@ t.test("a sick slot gets no work, its chunks move elsewhere, and it is used agai
 t.test("failures on a sick slot are forgiven", async (t) => {
   const scheduler = new Scheduler(
     rangeJob(1n, { ...singleUnits, retry: { attempts: 1, backoff: 1 } }),
-    [],
     sequentialIds(),
   );
   const [only] = openRun(scheduler, [["a", 1]]);
