@@ -1,7 +1,7 @@
 import { isPipelineRun } from "../executor/pipeline/anyrunstatus.js";
 import { type FollowResult, LogFollower } from "../executor/run/follow/logfollower.js";
 import { LOG_STREAMS, type LogStream } from "../executor/run/record/logfiles.js";
-import { isRunDirectory } from "../executor/run/record/runstatus.js";
+import { hasJournal } from "../executor/run/record/runstatus.js";
 import type { Writers } from "../report/writers.js";
 import { UsageError } from "../schemas/errors.js";
 import { createChunkPrinter, createRunPrinter } from "./followprinter.js";
@@ -28,7 +28,7 @@ export async function followLogs(
   options: LogsOptions,
   writers: Writers,
 ): Promise<number | undefined> {
-  if (!isRunDirectory(path)) throw new UsageError(`${run}: only chunks of a job can be followed`, "Leave out -f.");
+  if (!hasJournal(path)) throw new UsageError(`${run}: only chunks of a job can be followed`, "Leave out -f.");
   if (isPipelineRun(path)) throw new UsageError(`${run}: this is a pipeline`, `muster logs ${run}/STEP -f`);
   const findNode = createNodeFilter(path, options);
   const interrupt = handleInterrupt();

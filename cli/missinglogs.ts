@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ChunkRecord, countLostLogs, readChunkRecord } from "../executor/run/record/chunkrecord.js";
 import { listEarlierLogs } from "../executor/run/record/logfiles.js";
-import { isRunDirectory, readRunStatus } from "../executor/run/record/runstatus.js";
+import { hasJournal, readRunStatus } from "../executor/run/record/runstatus.js";
 import { quote } from "../fleet/quote.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
@@ -28,7 +28,7 @@ export function explainMissingLogs(missing: MissingLogs, writers: Writers): numb
     writers.err(running);
     return 0;
   }
-  const record = isRunDirectory(path) ? readChunkRecord(path, chunk) : undefined;
+  const record = hasJournal(path) ? readChunkRecord(path, chunk) : undefined;
   const known = listLoggedChunks(path);
   const isKnown = known.includes(chunk) || (record !== undefined && (record.isDone || record.lastAttempt > 0));
   if (!isKnown) throw unknownChunkError(missing, known);
@@ -47,7 +47,7 @@ export function explainMissingLogs(missing: MissingLogs, writers: Writers): numb
 
 /** Says where a chunk runs, and how to see what it prints; undefined where it does not run. */
 function findRunning({ run, path, chunk }: MissingLogs): string | undefined {
-  const live = isRunDirectory(path) ? readRunStatus(path, Date.now()).live : undefined;
+  const live = hasJournal(path) ? readRunStatus(path, Date.now()).live : undefined;
   const slot = live?.slots.find(({ running }) => running?.chunk === chunk);
   if (slot === undefined) return undefined;
   const where = `runs on ${slot.node} slot ${slot.slot}, and its output is collected when it ends`;
@@ -56,7 +56,7 @@ function findRunning({ run, path, chunk }: MissingLogs): string | undefined {
 
 /** Returns the number of the attempt of a chunk whose output lies in logs/. */
 export function findLastTry(path: string, chunk: string): number {
-  const record = isRunDirectory(path) ? readChunkRecord(path, chunk) : undefined;
+  const record = hasJournal(path) ? readChunkRecord(path, chunk) : undefined;
   return lastTryOf(listEarlierLogs(join(path, "logs"), chunk), record);
 }
 
@@ -73,7 +73,7 @@ function lastTryOf(earlier: number[], record: ChunkRecord | undefined): number {
 }
 
 function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): UsageError {
-  const isRunning = isRunDirectory(path) && readRunStatus(path, Date.now()).state === "running";
+  const isRunning = hasJournal(path) && readRunStatus(path, Date.now()).state === "running";
   const follow = isRunning ? `muster logs ${quote(run)} ${quote(chunk)} -f shows what a running chunk prints. ` : "";
   if (known.length === 0)
     return new UsageError(`${run}: ${explainNoLogs(path, isRunning)}`, `${follow}muster status ${quote(run)}`);
@@ -88,7 +88,7 @@ function unknownChunkError({ run, path, chunk }: MissingLogs, known: string[]): 
 /** Why a run has no logs at all: that no chunk has printed anything is only said where that is known. */
 function explainNoLogs(path: string, isRunning: boolean): string {
   if (isRunning) return "there is no output yet: the run continues, and collects the output of a chunk when it ends";
-  if (!isRunDirectory(path)) return "there is no output";
+  if (!hasJournal(path)) return "there is no output";
   const { count, reason } = countLostLogs(path);
   if (count > 0) return `there is no output: that of ${pluralize(count, "attempt")} is lost: ${reason}`;
   const { state, leftovers } = readRunStatus(path, Date.now());

@@ -20,7 +20,7 @@ import { findClusterKeys, isCluster, mergeCluster } from "./slurm/mergecluster.j
 export { matchesAnyPattern, matchesPattern, selectFleet, selectNodes } from "./selectnodes.js";
 
 /** The program of one job type of a jobs file. Each text is as written, with its position for error messages. */
-export interface Route {
+export interface JobRoute {
   script: PositionedText;
   args: PositionedText[];
   inputs: PositionedText[];
@@ -66,7 +66,7 @@ export interface Inventory {
   pythonEnvs: Record<string, PythonEnv>;
   /** undefined: nodes are not healed. */
   heal?: HealSettings;
-  routes: Record<string, Route>;
+  routes: Record<string, JobRoute>;
   /** The type of a jobs-file entry that names neither script nor type. */
   defaultRoute: string;
   /** The folder that relative paths start from. */
@@ -237,7 +237,7 @@ function findLocationProblem({ assignment, pointer, yaml, regex }: LocationKeys)
   }
 }
 
-function readRoutes(source: Source, file: InventoryFile): Record<string, Route> {
+function readRoutes(source: Source, file: InventoryFile): Record<string, JobRoute> {
   const written = (path: KeyPath): PositionedText => ({ text: source.text(path), position: source.positionOf(path) });
   return Object.fromEntries(
     Object.entries(file.routes ?? {}).map(([name, route]) => {

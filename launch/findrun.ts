@@ -1,13 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { findRuns, isRunDirectory } from "../executor/run/record/runstatus.js";
+import { findRuns, hasJournal } from "../executor/run/record/runstatus.js";
 import { UsageError } from "../schemas/errors.js";
 import { suggest } from "../schemas/suggest.js";
 import { describeSystemError } from "../schemas/systemerror.js";
 
 /** Returns the run directory with this path, or with this name in ./runs; undefined where there is neither. */
 export function findRunDirectory(pathOrName: string): string | undefined {
-  return listPlaces(pathOrName).find(isRunDirectory);
+  return listPlaces(pathOrName).find(hasJournal);
 }
 
 /** Returns the run directory as `findRunDirectory` does. Throws UsageError where there is none, or where it cannot be looked into. */

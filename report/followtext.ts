@@ -1,5 +1,5 @@
 import type { FollowEvent } from "../executor/run/follow/followevent.js";
-import type { AttemptOutcome } from "../executor/run/follow/followmessages.js";
+import type { AttemptEnd } from "../executor/run/follow/followmessages.js";
 import { formatBytes, toOneLine, toPrintableText } from "./format.js";
 
 /** Returns a line about what happens to a chunk or node whose output is followed; undefined for the output itself. */
@@ -28,7 +28,7 @@ function describe(event: Exclude<FollowEvent, { type: "output" }>): string {
   }
 }
 
-function describeOutcome(outcome: AttemptOutcome | undefined): string {
+function describeOutcome(outcome: AttemptEnd | undefined): string {
   if (outcome === undefined) return "ended";
   const { exit, signal, timeout, cancelled, fault } = outcome;
   if (cancelled) return "stopped";

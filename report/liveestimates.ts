@@ -9,7 +9,7 @@ const STALL_SECONDS = 300;
 const MIN_PROGRESS = 0.01;
 
 /** How long an attempt has been running, how long it should take in all, and what is left of that; undefined = unknown. */
-export interface AttemptTimes {
+export interface AttemptEstimate {
   elapsedSeconds: number;
   totalSeconds?: number;
   secondsLeft?: number;
@@ -21,7 +21,7 @@ export interface AttemptTimes {
 export type BusySlot = LiveSlot & { running: LiveAttempt };
 
 /** Returns the times of an attempt at `nowMs` (Unix time). An overdue one is expected to need as long again as it is late. */
-export function timeAttempt(attempt: LiveAttempt, nowMs: number): AttemptTimes {
+export function timeAttempt(attempt: LiveAttempt, nowMs: number): AttemptEstimate {
   const elapsedSeconds = secondsSince(attempt.since, nowMs);
   const totalSeconds = totalByProgress(attempt) ?? attempt.expectedSeconds;
   const isFarOver =

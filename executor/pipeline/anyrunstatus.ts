@@ -4,7 +4,7 @@ import { isFileLocked } from "../../fleet/filelock.js";
 import { MusterError } from "../../schemas/errors.js";
 import { describeSystemError } from "../../schemas/systemerror.js";
 import { readEntries } from "../run/record/journal.js";
-import { createEmptyStatus, isRunDirectory, type RunStatus, readRunStatus } from "../run/record/runstatus.js";
+import { createEmptyStatus, hasJournal, type RunStatus, readRunStatus } from "../run/record/runstatus.js";
 import { rejectSpecialFiles } from "../run/record/specialfiles.js";
 import { type PipelineEntry, PipelineReplay } from "./pipelinejournal.js";
 import { hasResults, isUnfinished, type StepState } from "./stepstate.js";
@@ -134,5 +134,5 @@ export function listJobRuns(path: string): string[] {
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => join(folder, name));
   const steps = listFolders(path);
-  return [...steps, ...steps.flatMap(listFolders)].filter(isRunDirectory);
+  return [...steps, ...steps.flatMap(listFolders)].filter(hasJournal);
 }

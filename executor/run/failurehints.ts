@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import type { ChunkSpec, Job } from "../job/job.js";
 import { explainMissing } from "../job/project/missingfiles.js";
 import { findMissingNames } from "../job/project/missingnames.js";
-import type { LocalFiles } from "../job/project/whereabouts.js";
+import type { JobFiles } from "../job/project/whereabouts.js";
 import type { Failure } from "../schedule/events.js";
 
 /** The most hints of a run: chunks mostly fail for the same cause. */
@@ -35,7 +35,7 @@ export class FailureHints {
   }
 }
 
-function localFiles({ project, folders, folder }: Job, { inputs }: ChunkSpec): LocalFiles {
+function localFiles({ project, folders, folder }: Job, { inputs }: ChunkSpec): JobFiles {
   const paths = inputs.map(({ path }) => posix.join(folders.job, path));
   return { root: project?.root ?? folder, project, folders, inputs: paths };
 }

@@ -7,7 +7,7 @@ import { type HostRequest, isThisMachine } from "./hostrequest.js";
 export type DiscoveredHost = { request: HostRequest } & ({ facts: Facts } | { reason: string });
 
 /** A node as an inventory describes it. */
-export interface NodeEntry {
+export interface InventoryEntry {
   name: string;
   keys: Readonly<Record<string, unknown>>;
   /** What its comments say. */
@@ -39,7 +39,7 @@ export function formatProfile(name: string, { vendor, model, vram }: GpuKind): s
 }
 
 /** Describes a machine as a node, and adds its kinds of GPU to `kinds`, by the name of their profiles, where they are not there. */
-export function describeNode(name: string, host: DiscoveredHost, kinds: Map<string, GpuKind>): NodeEntry {
+export function describeNode(name: string, host: DiscoveredHost, kinds: Map<string, GpuKind>): InventoryEntry {
   const { request } = host;
   const { maxConcurrent, identityFile } = request;
   const reach = {
@@ -64,7 +64,7 @@ export function describeNode(name: string, host: DiscoveredHost, kinds: Map<stri
 }
 
 /** Returns the lines of a node, the first one without indentation. */
-export function formatNode({ name, keys, comments, isUnasked }: NodeEntry): string[] {
+export function formatNode({ name, keys, comments, isUnasked }: InventoryEntry): string[] {
   const notes = comments.map((comment) => `  # ${comment}`);
   if (isUnasked) return [`${name}: ${formatFlowYaml(keys)}`, ...notes];
   const lines = Object.entries(keys).map(([key, value]) => `  ${key}: ${formatFlowYaml(value)}`);

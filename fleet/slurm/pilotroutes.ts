@@ -15,12 +15,12 @@ const QUEUE_TIMEOUT_SECONDS = 60;
 const STEP_ERRORS = new Set(["SHELL", "CONFIG", "MISSING", "TIMEOUT"]);
 
 /** How the compute nodes of a cluster are reached: by steps of Slurm, or over SSH, through the login node. */
-export type Route = "step" | "ssh";
+export type PilotRoute = "step" | "ssh";
 
 /** Ways to the compute nodes of a cluster's pilots. The first that works is the one for all of them. */
 export class PilotRoutes {
   /** undefined: none has worked yet. */
-  route: Route | undefined;
+  route: PilotRoute | undefined;
 
   constructor(
     private readonly cluster: Cluster,

@@ -11,7 +11,7 @@ import { createBatchScript, explainExit } from "./batchscript.js";
 import type { Cluster } from "./cluster.js";
 import { LoginConnections } from "./loginconnections.js";
 import { type PartitionFacts, parsePartitions, SINFO_WORDS, selectPartitions } from "./partitions.js";
-import { PilotRoutes, type Route } from "./pilotroutes.js";
+import { type PilotRoute, PilotRoutes } from "./pilotroutes.js";
 import { parseQueue, SQUEUE_WORDS } from "./queue.js";
 import { formatSbatchWords, parseJobId, parseStartEstimate, type StartEstimate } from "./sbatchwords.js";
 import { type SlurmCommand, SlurmCommands } from "./slurmcommands.js";
@@ -117,7 +117,7 @@ export class SlurmEngine implements Engine {
   }
 
   /** How compute nodes are reached; undefined: none has been yet. */
-  get route(): Route | undefined {
+  get route(): PilotRoute | undefined {
     return this.routes.route;
   }
 

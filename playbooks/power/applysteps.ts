@@ -3,7 +3,13 @@ import { resolveWithin } from "../../fleet/rejectonabort.js";
 import { MusterError } from "../../schemas/errors.js";
 import type { ChangeContext } from "../engine/resource.js";
 import { createSudoError, runAsRoot } from "../engine/sudo.js";
-import { type CardStep, describeStep, parseStepAnswer, STEP_TIMEOUT_SECONDS, type StepResult } from "./cardsteps.js";
+import {
+  type CardStep,
+  type CardStepResult,
+  describeStep,
+  parseStepAnswer,
+  STEP_TIMEOUT_SECONDS,
+} from "./cardsteps.js";
 import { groupCards } from "./groupcards.js";
 import { changingCommand } from "./stepcommand.js";
 
@@ -47,7 +53,7 @@ const HANG = {
 };
 
 /** Describes the first step that failed or was not performed. */
-export function findFailure(steps: readonly CardStep[], results: readonly StepResult[]): string | undefined {
+export function findFailure(steps: readonly CardStep[], results: readonly CardStepResult[]): string | undefined {
   for (const [index, step] of steps.entries()) {
     const { error } = results[index] ?? { error: "not done" };
     if (error !== undefined) return `${describeStep(step)}: ${error}`;

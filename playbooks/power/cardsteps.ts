@@ -14,7 +14,7 @@ export type CardStep =
   | { do: "remember"; name: string; text: string };
 
 /** The result of a step: what it read or printed, or why it failed; both for a tool that prints and fails. */
-export interface StepResult {
+export interface CardStepResult {
   text?: string;
   error?: string;
 }
@@ -26,7 +26,7 @@ export interface StepResult {
 export type StepAnswer = StepResults | { problem: string };
 
 interface StepResults {
-  cards: Map<string, StepResult[]>;
+  cards: Map<string, CardStepResult[]>;
   request?: number;
 }
 
@@ -60,7 +60,7 @@ function parseResults(line: string): StepResults | undefined {
   }
 }
 
-function parseResult(value: unknown): StepResult {
+function parseResult(value: unknown): CardStepResult {
   const { text, error } = isJsonObject(value) ? value : {};
   return {
     ...(typeof text === "string" ? { text: text.slice(0, MAX_TEXT_CHARS) } : {}),
@@ -90,11 +90,11 @@ export function describeStep(step: CardStep): string {
 export class Readings {
   constructor(
     private readonly steps: readonly CardStep[],
-    private readonly results: readonly StepResult[],
+    private readonly results: readonly CardStepResult[],
   ) {}
 
   /** The result of the step that reads this; a step that was not reached has the error of the one that was not answered. */
-  get(name: string): StepResult {
+  get(name: string): CardStepResult {
     const index = this.steps.findIndex(
       (step) =>
         (step.do === "read" && step.file === name) ||

@@ -7,7 +7,7 @@ import { MusterError } from "../../schemas/errors.js";
 import { gpuLimitsSource, gpuStepsSource } from "../../templates/nodeprograms.js";
 import { findFailure } from "./applysteps.js";
 import { findOtherLimits, limitSteps, readCardLimits } from "./cardlimits.js";
-import { type CardStep, parseStepAnswer, type StepResult } from "./cardsteps.js";
+import { type CardStep, type CardStepResult, parseStepAnswer } from "./cardsteps.js";
 import { groupCards } from "./groupcards.js";
 
 const ANSWER_TIMEOUT_MS = 40_000;
@@ -156,7 +156,7 @@ export class NodeLimiter implements PowerLimiter {
   }
 
   /** Skips the answers to requests before, which came too late. */
-  private async findAnswer(request: number): Promise<Map<string, StepResult[]>> {
+  private async findAnswer(request: number): Promise<Map<string, CardStepResult[]>> {
     for (;;) {
       const end = this.output.indexOf("\n");
       if (end < 0) {

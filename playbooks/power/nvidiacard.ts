@@ -1,6 +1,6 @@
 import type { GpuSettings } from "../../fleet/gpus/gpusettings.js";
 import type { ClockSetting } from "../../schemas/quantity.js";
-import type { CardStep, Readings, SettingDifference, StepResult } from "./cardsteps.js";
+import type { CardStep, CardStepResult, Readings, SettingDifference } from "./cardsteps.js";
 import { type ClockBounds, type ClockName, exceedsClock, formatClocks } from "./clocktables.js";
 import { comparePower, type PowerLimit } from "./powerlimit.js";
 
@@ -99,13 +99,13 @@ function readRowPower(row: Row): PowerLimit {
   return { now, lowest, highest, unread: "not offered", refusal };
 }
 
-function parseRow({ text = "" }: StepResult): Row | undefined {
+function parseRow({ text = "" }: CardStepResult): Row | undefined {
   const cells = text.split("\n").map((line) => line.split(",").map((cell) => cell.trim()));
   const found = cells.find((one) => one.length === FIELDS.length);
   return found && (Object.fromEntries(FIELDS.map((name, index) => [name, found[index]!.slice(0, 60)])) as Row);
 }
 
-function explain({ text = "", error }: StepResult): string {
+function explain({ text = "", error }: CardStepResult): string {
   return `${TOOL}: ${error ?? `no report: ${text.slice(0, 60)}`}`;
 }
 

@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import t from "tap";
-import type { StepResult } from "../../playbooks/power/cardsteps.js";
+import type { CardStepResult } from "../../playbooks/power/cardsteps.js";
 import { gpuStepsSource } from "../../templates/nodeprograms.js";
 
 /** Runs the program as on a node. `stdin`: what its script of the PCI bus prints. */
-function perform(request: object, stdin = ""): Record<string, StepResult[]> {
+function perform(request: object, stdin = ""): Record<string, CardStepResult[]> {
   const argv = ["-IS", "-c", gpuStepsSource(), JSON.stringify({ seconds: 1, ...request })];
   const output = execFileSync("python3", argv, { input: stdin, encoding: "utf8" });
-  return (JSON.parse(output) as { cards: Record<string, StepResult[]> }).cards;
+  return (JSON.parse(output) as { cards: Record<string, CardStepResult[]> }).cards;
 }
 
 const A = "0000:03:00.0";

@@ -2,7 +2,7 @@ import { dirname, posix } from "node:path";
 import type { Program } from "../job.js";
 import { adviseOnFile, adviseOnModule } from "./missingadvice.js";
 import type { MissingName } from "./missingnames.js";
-import { findFileStatus, findInRoot, findLinkOut, joinInRoot, type LocalFiles } from "./whereabouts.js";
+import { findFileStatus, findInRoot, findLinkOut, type JobFiles, joinInRoot } from "./whereabouts.js";
 
 /** A path in a working copy on a node. Its top is the project's root. */
 const IN_WORKING_COPY = /\/runs\/[^/]+\/w\/\d+\/(.+)$/;
@@ -12,7 +12,7 @@ const NODE_SUFFIXES = ["", ".js", ".json", ".mjs", ".cjs", "/index.js"];
  * Returns what to do about something that `program` did not find, if the project on this machine contains it; otherwise
  * undefined. Nothing outside the project is read.
  */
-export function explainMissing(missing: MissingName, program: Program, files: LocalFiles): string | undefined {
+export function explainMissing(missing: MissingName, program: Program, files: JobFiles): string | undefined {
   switch (missing.kind) {
     case "path":
       return explainPath(missing.name, files);
@@ -25,7 +25,7 @@ export function explainMissing(missing: MissingName, program: Program, files: Lo
   }
 }
 
-function explainPath(name: string, files: LocalFiles): string | undefined {
+function explainPath(name: string, files: JobFiles): string | undefined {
   const { root, folders } = files;
   if (name.startsWith("/")) {
     const copied = IN_WORKING_COPY.exec(name)?.[1];
@@ -43,7 +43,7 @@ function explainPath(name: string, files: LocalFiles): string | undefined {
 function explainAt(
   name: string,
   base: string,
-  files: LocalFiles,
+  files: JobFiles,
   naming: "relative" | "absolute" | "elsewhere",
 ): string | undefined {
   const path = joinInRoot(base, name);
@@ -62,7 +62,7 @@ function explainAt(
   return undefined;
 }
 
-function explainModule(module: string, program: Program, files: LocalFiles): string | undefined {
+function explainModule(module: string, program: Program, files: JobFiles): string | undefined {
   const { folders, project } = files;
   const path = module.replaceAll(".", "/");
   const script = program.kind === "script" ? posix.join(folders.job, dirname(program.script.path)) : folders.cwd;
@@ -84,7 +84,7 @@ function explainModule(module: string, program: Program, files: LocalFiles): str
 }
 
 /** Returns the file of a module in any folder of the project, the one with the shortest path. */
-function findModuleElsewhere(path: string, { project }: LocalFiles): { path: string; folder: string } | undefined {
+function findModuleElsewhere(path: string, { project }: JobFiles): { path: string; folder: string } | undefined {
   const endings = [`/${path}.py`, `/${path}/__init__.py`];
   let nearest: { path: string; folder: string } | undefined;
   for (const file of project?.files ?? [])
@@ -94,7 +94,7 @@ function findModuleElsewhere(path: string, { project }: LocalFiles): { path: str
   return nearest;
 }
 
-function explainNodeModule(name: string, from: string | undefined, files: LocalFiles): string | undefined {
+function explainNodeModule(name: string, from: string | undefined, files: JobFiles): string | undefined {
   const path = name.startsWith("/") || from === undefined ? name : posix.join(dirname(from), name);
   for (const suffix of NODE_SUFFIXES) {
     const advice = explainPath(path + suffix, files);

@@ -9,7 +9,7 @@ import { ProjectRefusal } from "./refusal.js";
 export type FileStatus = "copied" | LeftOutFile["why"] | "ignored" | "not in code" | "no project";
 
 /** The files of a job on this machine, and which of them a chunk gets. */
-export interface LocalFiles {
+export interface JobFiles {
   /** Absolute: of the project, or the job file's folder if the job has no project. */
   readonly root: string;
   readonly project: Project | undefined;
@@ -19,7 +19,7 @@ export interface LocalFiles {
 }
 
 /** Returns whether `path` (relative to the root) is a file or folder in the root, links resolved; undefined = neither. */
-export function findInRoot({ root }: LocalFiles, path: string): "file" | "folder" | undefined {
+export function findInRoot({ root }: JobFiles, path: string): "file" | "folder" | undefined {
   try {
     const top = realpathSync(root);
     const real = realpathSync(join(top, path));
@@ -32,13 +32,13 @@ export function findInRoot({ root }: LocalFiles, path: string): "file" | "folder
 }
 
 /** Returns the link out of the project that `path` is, or leads through. The target of the link is not read. */
-export function findLinkOut({ project }: LocalFiles, path: string): string | undefined {
+export function findLinkOut({ project }: JobFiles, path: string): string | undefined {
   const links = project?.leftOut.filter(({ why }) => why === "leads out of the project") ?? [];
   return links.find((link) => isAtOrBelow(path, link.path))?.path;
 }
 
 /** Returns the status of a file or folder in the root; undefined if it is not known. */
-export function findFileStatus(files: LocalFiles, path: string, kind: "file" | "folder"): FileStatus | undefined {
+export function findFileStatus(files: JobFiles, path: string, kind: "file" | "folder"): FileStatus | undefined {
   const { root, project, inputs } = files;
   const isPart = (one: string) => one === path || (kind === "folder" && isAtOrBelow(one, path));
   if (inputs.some(isPart)) return "copied";

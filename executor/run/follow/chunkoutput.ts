@@ -1,13 +1,13 @@
 import { CarriageReturnFolder } from "../record/carriagereturns.js";
 import type { LogStream } from "../record/logfiles.js";
-import type { AttemptPlace } from "./followevent.js";
-import type { AttemptOutcome } from "./followmessages.js";
+import type { FollowedAttempt } from "./followevent.js";
+import type { AttemptEnd } from "./followmessages.js";
 
 /** An attempt whose output is shown. `outcome`: undefined while it runs, and where its result is not known. */
-interface ShownAttempt extends AttemptPlace {
+interface ShownAttempt extends FollowedAttempt {
   readonly id: string;
   hasEnded: boolean;
-  outcome: AttemptOutcome | undefined;
+  outcome: AttemptEnd | undefined;
   /** Whether its failure is known from the journal. */
   isCounted: boolean;
   readonly positions: Record<LogStream, FoldedPosition>;
@@ -20,7 +20,7 @@ export class ChunkOutput {
   private readonly endedOn = new Map<string, number>();
 
   /** Begins to show an attempt, unless another one is shown that has not ended. Returns what the attempt is then. */
-  begin({ id, chunk, node, slot }: AttemptPlace & { id: string }): "new" | "known" | "copy" {
+  begin({ id, chunk, node, slot }: FollowedAttempt & { id: string }): "new" | "known" | "copy" {
     if (this.shown?.id === id) return "known";
     if (this.isOpen) return "copy";
     const positions = { out: new FoldedPosition(), err: new FoldedPosition() };
@@ -39,7 +39,7 @@ export class ChunkOutput {
   }
 
   /** Notes that the attempt has ended. `isWhole`: all of its output was shown. */
-  end(outcome: AttemptOutcome | undefined, isWhole: boolean): void {
+  end(outcome: AttemptEnd | undefined, isWhole: boolean): void {
     const { shown } = this;
     if (shown === undefined) return;
     shown.hasEnded = true;
@@ -49,7 +49,7 @@ export class ChunkOutput {
   }
 
   /** Takes note of a failure that the journal has. Returns whether the attempt was, or is, shown. */
-  noteFailure(place: Pick<AttemptPlace, "node" | "slot">): boolean {
+  noteFailure(place: Pick<FollowedAttempt, "node" | "slot">): boolean {
     const key = placeKey(place);
     const count = this.endedOn.get(key) ?? 0;
     if (count > 0) {
@@ -86,11 +86,11 @@ export class ChunkOutput {
 }
 
 /** Whether an attempt has a result. */
-export function hasSucceeded({ exit, timeout, cancelled, fault }: AttemptOutcome): boolean {
+export function hasSucceeded({ exit, timeout, cancelled, fault }: AttemptEnd): boolean {
   return exit === 0 && !timeout && !cancelled && fault === undefined;
 }
 
-function placeKey({ node, slot }: Pick<AttemptPlace, "node" | "slot">): string {
+function placeKey({ node, slot }: Pick<FollowedAttempt, "node" | "slot">): string {
   return JSON.stringify([node, slot]);
 }
 

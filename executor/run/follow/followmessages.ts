@@ -4,7 +4,7 @@ import { isAttemptId } from "../agent/signedids.js";
 import { LOG_STREAMS, type LogStream } from "../record/logfiles.js";
 
 /** How an attempt ended. `fault`: why it failed although its program ended. */
-export interface AttemptOutcome {
+export interface AttemptEnd {
   exit: number | null;
   signal: number | null;
   timeout: boolean;
@@ -22,7 +22,7 @@ export type FollowMessage =
   /** This many bytes of the log were dropped before they were read; null = their number is not known. */
   | { ev: "dropped"; id: string; stream: LogStream; bytes: number | null }
   /** The attempt has ended. `whole`: all that it has printed was sent. `outcome`: undefined where its result is not known there. */
-  | { ev: "end"; id: string; whole: boolean; outcome: AttemptOutcome | undefined };
+  | { ev: "end"; id: string; whole: boolean; outcome: AttemptEnd | undefined };
 
 /** Returns the message on a line; undefined where it is none. A node may send anything. */
 export function parseFollowMessage(line: string): FollowMessage | undefined {

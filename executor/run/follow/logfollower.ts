@@ -14,7 +14,7 @@ import { chooseNodes } from "./choosenodes.js";
 import { ChunkOutput } from "./chunkoutput.js";
 import { FollowedChunks } from "./followedchunks.js";
 import { FollowedNode } from "./followednode.js";
-import type { AttemptPlace, FollowEvent, FollowSink } from "./followevent.js";
+import type { FollowEvent, FollowedAttempt, FollowSink } from "./followevent.js";
 import type { FollowMessage } from "./followmessages.js";
 
 const POLL_MS = 200;
@@ -124,7 +124,7 @@ export class LogFollower {
     const node = await this.findNode(inventory, name);
     if (node === undefined) return;
     const { streams, tail } = this.options;
-    const attempts = new Map<string, AttemptPlace>();
+    const attempts = new Map<string, FollowedAttempt>();
     const following = {
       dialer: this.dialer,
       agent: agentProgram(),
@@ -164,7 +164,7 @@ export class LogFollower {
 
   private async handleMessage(
     node: string,
-    attempts: Map<string, AttemptPlace>,
+    attempts: Map<string, FollowedAttempt>,
     message: FollowMessage,
   ): Promise<void> {
     if (message.ev === "following") {
@@ -192,7 +192,7 @@ export class LogFollower {
     }
   }
 
-  private async begin(id: string, place: AttemptPlace, attempts: Map<string, AttemptPlace>): Promise<void> {
+  private async begin(id: string, place: FollowedAttempt, attempts: Map<string, FollowedAttempt>): Promise<void> {
     const key = this.chunks.keyOf(place.chunk);
     const output = this.outputs.get(key) ?? new ChunkOutput();
     this.outputs.set(key, output);

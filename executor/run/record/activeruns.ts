@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isFileLocked } from "../../../fleet/filelock.js";
 import { type LiveRun, readLastLiveRun } from "./liverun.js";
-import { findRuns, isRunDirectory } from "./runstatus.js";
+import { findRuns, hasJournal } from "./runstatus.js";
 
 /** A run of a job whose coordinator is alive. `label`: "sieve", or of a pipeline's step "analysis/trials". */
 export interface ActiveRun {
@@ -26,8 +26,8 @@ function findJobs(path: string, label: string): ActiveRun[] {
 function findSteps(path: string, label: string): ActiveRun[] {
   return listFolders(path).flatMap((step) => {
     const inner = join(path, step);
-    if (isRunDirectory(inner)) return findJobs(inner, `${label}/${step}`);
-    const repetitions = listFolders(inner).filter((folder) => isRunDirectory(join(inner, folder)));
+    if (hasJournal(inner)) return findJobs(inner, `${label}/${step}`);
+    const repetitions = listFolders(inner).filter((folder) => hasJournal(join(inner, folder)));
     return repetitions.flatMap((folder) => findJobs(join(inner, folder), `${label}/${step}/${folder}`));
   });
 }

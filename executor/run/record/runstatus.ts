@@ -47,13 +47,13 @@ export interface RunStatus {
 /** Returns the run directories that `folder` means: itself, or else those in it, or else those in its `runs`; sorted by name. */
 export function findRuns(folder: string): string[] {
   const path = resolve(folder);
-  if (isRunDirectory(path)) return [path];
+  if (hasJournal(path)) return [path];
   const inside = (parent: string) =>
     isReadable(parent)
       ? readdirSync(parent)
           .sort()
           .map((name) => join(parent, name))
-          .filter(isRunDirectory)
+          .filter(hasJournal)
       : [];
   if (!existsSync(path) || !statSync(path).isDirectory()) return [];
   const here = inside(path);
@@ -118,7 +118,7 @@ function isReadable(path: string): boolean {
 }
 
 /** Whether a folder has a journal, and so is the run directory of a job or of a pipeline. */
-export function isRunDirectory(path: string): boolean {
+export function hasJournal(path: string): boolean {
   try {
     return statSync(join(path, "journal.ndjson"), { throwIfNoEntry: false })?.isFile() === true;
   } catch {

@@ -8,7 +8,7 @@ import type { Deadlines } from "../slots/deadlines.js";
 import { splitByKind } from "../slots/gpukinds.js";
 import type { Pool } from "../slots/pool.js";
 import { widthOf } from "../slots/slotgroups.js";
-import { isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
+import { isUsable, type ScheduledNode, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempts } from "./inflight.js";
 
 /** Slots that are held for a chunk, and when all of them should be idle, in seconds. */
@@ -117,7 +117,7 @@ export class GroupReservation {
   }
 
   /** Returns the slots of one kind of a node that should become idle first; undefined = it has too few. */
-  private findSoonest(node: NodeState, width: number, now: number): Omit<HeldGroup, "pending"> | undefined {
+  private findSoonest(node: ScheduledNode, width: number, now: number): Omit<HeldGroup, "pending"> | undefined {
     const kinds = splitByKind(node.slots.filter(isUsable)).filter(({ length }) => length >= width);
     if (node.isReserved || kinds.length === 0) return undefined;
     const ends = this.findEnds(node, now);
@@ -130,7 +130,7 @@ export class GroupReservation {
   }
 
   /** Returns when the chunks that run on a node's slots should end; now, if that is unknown, so that nothing relies on it. */
-  private findEnds({ name }: NodeState, now: number): Map<SlotState, number> {
+  private findEnds({ name }: ScheduledNode, now: number): Map<SlotState, number> {
     const ends = new Map<SlotState, number>();
     for (const { attempt, slots, since, phase } of this.attempts.listOnNode(name)) {
       const { rate } = slots[0]!.rateEstimate;

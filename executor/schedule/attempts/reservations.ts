@@ -8,7 +8,7 @@ import { findPinRefusal } from "../slots/nodeslots.js";
 import type { Pool } from "../slots/pool.js";
 import { shouldAvoid } from "../slots/quarantine.js";
 import { widthOf } from "../slots/slotgroups.js";
-import { isConnected, isUsable, type NodeState, type SlotState } from "../slots/slotstate.js";
+import { isConnected, isUsable, type ScheduledNode, type SlotState } from "../slots/slotstate.js";
 import type { InFlightAttempts } from "./inflight.js";
 
 /** A chunk that runs exclusively, and its slots on an empty node. */
@@ -22,7 +22,7 @@ export interface ExclusiveStart {
  * elsewhere; once nothing runs on it, the chunk starts. While other work waits, at most half of the nodes are reserved.
  */
 export class Reservations {
-  private readonly nodes = new Map<PendingChunk, NodeState>();
+  private readonly nodes = new Map<PendingChunk, ScheduledNode>();
 
   constructor(
     private readonly pool: Pool,
@@ -66,8 +66,8 @@ export class Reservations {
   }
 
   /** Returns the unreserved node with the least load that may run the chunk. */
-  private findBestNode(retry: PendingChunk, now: number): NodeState | undefined {
-    let best: NodeState | undefined;
+  private findBestNode(retry: PendingChunk, now: number): ScheduledNode | undefined {
+    let best: ScheduledNode | undefined;
     for (const node of this.pool.nodes.values()) {
       if (node.isReserved || this.findSlotsFor(retry, node, now) === undefined) continue;
       if (best === undefined || nodeLoad(node) < nodeLoad(best)) best = node;
@@ -81,13 +81,13 @@ export class Reservations {
     return live.filter((node) => node.isReserved).length >= Math.max(1, Math.floor(live.length / 2));
   }
 
-  private release(retry: PendingChunk, node: NodeState): void {
+  private release(retry: PendingChunk, node: ScheduledNode): void {
     this.nodes.delete(retry);
     this.pool.setReserved(node, false);
   }
 
   /** Returns usable slots of a node for the chunk, as many as it needs; undefined = there are too few. */
-  private findSlotsFor(retry: PendingChunk, node: NodeState, now: number): SlotState[] | undefined {
+  private findSlotsFor(retry: PendingChunk, node: ScheduledNode, now: number): SlotState[] | undefined {
     const { chunk, history } = retry;
     const width = widthOf(chunk);
     const fit = node.slots.filter((slot) => {
@@ -100,7 +100,7 @@ export class Reservations {
       ?.slice(0, width);
   }
 
-  private withdrawFrom({ name }: NodeState): Instruction[] {
+  private withdrawFrom({ name }: ScheduledNode): Instruction[] {
     const queued = this.attempts
       .listOnNode(name)
       .filter(({ phase, isWithdrawn }) => phase === "queued" && !isWithdrawn);
@@ -109,10 +109,10 @@ export class Reservations {
   }
 }
 
-function isNodeEmpty(node: NodeState): boolean {
+function isNodeEmpty(node: ScheduledNode): boolean {
   return nodeLoad(node) === 0;
 }
 
-function nodeLoad(node: NodeState): number {
+function nodeLoad(node: ScheduledNode): number {
   return node.slots.reduce((sum, slot) => sum + slot.load, 0);
 }

@@ -5,13 +5,13 @@ import type { Rates } from "../rates/rates.js";
 import { FreeSlots } from "./freeslots.js";
 import { RateHistogram } from "./ratehistogram.js";
 import {
-  createNodeState,
+  createScheduledNode,
   createSlotState,
   isFull,
   isUsable,
   listSharers,
-  type NodeState,
   rateKey,
+  type ScheduledNode,
   type SlotHealth,
   type SlotState,
   slotKey,
@@ -27,7 +27,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * event costs the same with 26 slots and with 8,000. Only this class changes the state of a slot.
  */
 export class Pool {
-  private readonly nodesByName = new Map<string, Mutable<NodeState>>();
+  private readonly nodesByName = new Map<string, Mutable<ScheduledNode>>();
   readonly freeSlots = new FreeSlots();
   /** The rates of the usable slots. */
   readonly rateHistogram = new RateHistogram();
@@ -47,13 +47,14 @@ export class Pool {
     private readonly costs: CostModel,
   ) {}
 
-  get nodes(): ReadonlyMap<string, NodeState> {
+  get nodes(): ReadonlyMap<string, ScheduledNode> {
     return this.nodesByName;
   }
 
   /** Adds a node, or replaces the slots of one that joins again; slots that it no longer has stay unusable. */
   joinNode(name: string, slots: readonly Slot[], limit: number, deadline?: number): void {
-    const node: Mutable<NodeState> = this.nodesByName.get(name) ?? createNodeState(name, this.nodes.size, limit);
+    const node: Mutable<ScheduledNode> =
+      this.nodesByName.get(name) ?? createScheduledNode(name, this.nodes.size, limit);
     this.nodesByName.set(name, node);
     for (const slot of node.slots) this.setBroken(slot, "its node rejoined without it");
     node.disconnectedAt = undefined;
@@ -78,7 +79,7 @@ export class Pool {
   }
 
   /** Reserves a node for one chunk that runs exclusively, or ends the reservation. */
-  setReserved(node: NodeState, isReserved: boolean): void {
+  setReserved(node: ScheduledNode, isReserved: boolean): void {
     writable(node).isReserved = isReserved;
     for (const slot of node.slots) this.updateFreeSlots(slot);
   }
@@ -163,7 +164,7 @@ export class Pool {
   }
 
   /** Counts a result that is being collected, or (`by` = -1) that no longer is. */
-  changeCollecting(node: NodeState, by: 1 | -1): void {
+  changeCollecting(node: ScheduledNode, by: 1 | -1): void {
     const wasFull = isFull(node, this.depth);
     writable(node).collectingCount += by;
     if (wasFull !== isFull(node, this.depth)) for (const slot of node.slots) this.updateFreeSlots(slot);
@@ -239,7 +240,7 @@ export class Pool {
   }
 
   /** Returns the state of a slot: one object for the whole run, however often its node leaves and joins. */
-  private updateSlot(home: NodeState, slot: Slot): SlotState {
+  private updateSlot(home: ScheduledNode, slot: Slot): SlotState {
     const key = slotKey(slot.node, slot.slot);
     const known = this.slots.get(key) ?? this.createSlot(home, slot);
     this.slots.set(key, known);
@@ -248,14 +249,14 @@ export class Pool {
     return Object.assign(known, slot, isNew);
   }
 
-  private createSlot(home: NodeState, slot: Slot): SlotState {
+  private createSlot(home: ScheduledNode, slot: Slot): SlotState {
     const rateEstimate = this.rates.estimateFor(rateKey(slot));
     rateEstimate.rate ??= this.costs.guessRate(slot.rate);
     return createSlotState(home, slot, this.health(slot.node, slot.slot), rateEstimate);
   }
 
   /** Whether a node may run one more chunk, on slots that are idle. */
-  hasCapacity(node: NodeState): boolean {
+  hasCapacity(node: ScheduledNode): boolean {
     return !isFull(node, this.depth);
   }
 

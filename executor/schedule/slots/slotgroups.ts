@@ -1,7 +1,7 @@
 import type { Chunk } from "../../job/job.js";
 import { countMostAlike, splitByKind } from "./gpukinds.js";
 import type { Pool } from "./pool.js";
-import { isUsable, type NodeState, type SlotState } from "./slotstate.js";
+import { isUsable, type ScheduledNode, type SlotState } from "./slotstate.js";
 
 /** Returns how many slots a chunk needs at once: its GPUs, or the one slot that every other chunk takes. */
 export function widthOf({ spec }: Pick<Chunk, "spec">): number {
@@ -17,7 +17,7 @@ export class SlotGroups {
    * now. Costs as much as there are idle slots on nodes without enough of them.
    */
   findIdle(width: number, suits: (slot: SlotState) => boolean = () => true): SlotState[] | undefined {
-    const tooSmall = new Set<NodeState>();
+    const tooSmall = new Set<ScheduledNode>();
     const first = this.pool.freeSlots.findBest(undefined, ({ home }) => {
       if (tooSmall.has(home)) return false;
       const isEnough = this.findIdleOn(home, width, suits) !== undefined;
@@ -28,7 +28,7 @@ export class SlotGroups {
   }
 
   private findIdleOn(
-    { slots }: NodeState,
+    { slots }: ScheduledNode,
     width: number,
     suits: (slot: SlotState) => boolean,
   ): SlotState[] | undefined {

@@ -22,7 +22,7 @@ export interface SlotHealth {
 /** The scheduler's state of a slot. Only the pool changes it. */
 export interface SlotState extends Slot, HeapItem {
   readonly key: string;
-  readonly home: NodeState;
+  readonly home: ScheduledNode;
   /** The other run that holds it now. */
   readonly holder?: string;
   /** Why it cannot be used until its node joins again. */
@@ -44,7 +44,7 @@ export interface SlotState extends Slot, HeapItem {
   readonly countedRate: number;
 }
 
-export interface NodeState {
+export interface ScheduledNode {
   readonly name: string;
   /** Its position in the order in which nodes first joined. */
   readonly joinOrder: number;
@@ -64,13 +64,13 @@ export interface NodeState {
 }
 
 /** Returns the state of a node without slots. `joinOrder`: its position among all nodes; `limit`: the most chunks that run there at once. */
-export function createNodeState(name: string, joinOrder: number, limit: number): NodeState {
+export function createScheduledNode(name: string, joinOrder: number, limit: number): ScheduledNode {
   return { name, joinOrder, maxConcurrent: limit, slots: [], surplusLoad: 0, isReserved: false, collectingCount: 0 };
 }
 
 /** Returns the state of a slot without work. */
 export function createSlotState(
-  home: NodeState,
+  home: ScheduledNode,
   slot: Slot,
   health: SlotHealth,
   rateEstimate: RateEstimate,
@@ -92,12 +92,12 @@ export function createSlotState(
   };
 }
 
-export function isConnected({ disconnectedAt }: NodeState): boolean {
+export function isConnected({ disconnectedAt }: ScheduledNode): boolean {
   return disconnectedAt === undefined;
 }
 
 /** Whether a node is at its limit of concurrent chunks for slots that hold `depth` of them, or has too many results to collect. */
-export function isFull({ collectingCount, maxConcurrent, slots, surplusLoad }: NodeState, depth: number): boolean {
+export function isFull({ collectingCount, maxConcurrent, slots, surplusLoad }: ScheduledNode, depth: number): boolean {
   if (collectingCount >= MAX_COLLECTING_PER_NODE) return true;
   if (maxConcurrent >= slots.length) return false;
   const load = slots.reduce((sum, slot) => sum + Math.min(slot.load, depth), 0);
@@ -105,7 +105,7 @@ export function isFull({ collectingCount, maxConcurrent, slots, surplusLoad }: N
 }
 
 /** Whether a chunk on the node waits for host memory. */
-export function isShortOfMemory(node: NodeState): boolean {
+export function isShortOfMemory(node: ScheduledNode): boolean {
   return node.slots.some((slot) => slot.isMemoryShort);
 }
 

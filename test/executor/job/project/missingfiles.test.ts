@@ -5,21 +5,21 @@ import type { Program } from "../../../../executor/job/job.js";
 import { explainMissing } from "../../../../executor/job/project/missingfiles.js";
 import { findMissingNames } from "../../../../executor/job/project/missingnames.js";
 import type { Project } from "../../../../executor/job/project/project.js";
-import type { LocalFiles } from "../../../../executor/job/project/whereabouts.js";
+import type { JobFiles } from "../../../../executor/job/project/whereabouts.js";
 import { createFolder, createRepository, gitMissing, list } from "./projectfixture.js";
 
 const COMMAND: Program = { kind: "command", command: ["sh"] };
 const COPY = "/home/rig/.muster/runs/sieve-1@rig/w/3";
 
 /** `narrowed`: `code` of the job. */
-function localFiles(root: string, rest: Partial<LocalFiles> = {}, narrowed?: string[]): LocalFiles {
+function localFiles(root: string, rest: Partial<JobFiles> = {}, narrowed?: string[]): JobFiles {
   const { files, leftOut } = list(root, { code: narrowed });
   const project: Project = { root, files, leftOut, narrowedBy: narrowed && "code" };
   return { root, project, folders: { job: ".", cwd: ".", pythonPath: [] }, inputs: [], ...rest };
 }
 
 /** What is said about the end of a program's stderr. */
-function explain(files: LocalFiles, stderr: string, program = COMMAND): (string | undefined)[] {
+function explain(files: JobFiles, stderr: string, program = COMMAND): (string | undefined)[] {
   return findMissingNames(stderr).map((missing) => explainMissing(missing, program, files));
 }
 
