@@ -20,32 +20,18 @@ import { Placement } from "./placement.js";
 import { ChunkSizer } from "./queue/chunksizer.js";
 import type { ChunkSource } from "./queue/chunksource.js";
 import { createRangeSource, createTaskSource } from "./queue/createsource.js";
-import type { PendingChunk } from "./queue/pendingchunk.js";
 import { RetryQueue } from "./queue/retryqueue.js";
 import { UnitCosts } from "./rates/costmodel.js";
 import { queueDepth } from "./rates/queuedepth.js";
 import { type LearnedRates, Rates } from "./rates/rates.js";
 import { TaskCosts } from "./rates/taskcosts.js";
 import { ResultEvents } from "./resultevents.js";
+import type { ScheduleStart } from "./schedulestart.js";
 import { Deadlines } from "./slots/deadlines.js";
 import { EndingSlots } from "./slots/endingslots.js";
-import { type ExpectedNode, findSlowestRate } from "./slots/expectednodes.js";
+import { findSlowestRate } from "./slots/expectednodes.js";
 import { Pool } from "./slots/pool.js";
 import { QuarantineTracker } from "./slots/quarantine.js";
-
-/** What is known when the work of a session begins. */
-export interface ScheduleStart {
-  /** The units that earlier coordinators of the run have committed or given up. */
-  done?: Iterable<[start: bigint, end: bigint]>;
-  /** How many chunks they have committed. */
-  committedChunks?: number;
-  /** Chunks that they have committed but not compared yet. */
-  rechecks?: readonly PendingChunk[];
-  /** What the nodes that may join are expected to have, by name. */
-  expected?: ReadonlyMap<string, ExpectedNode>;
-  /** What earlier runs have learned. */
-  learned?: LearnedRates | undefined;
-}
 
 /**
  * Decides which chunk runs where and when, and what happens to a chunk that failed. Pure: no clock and no I/O. `handle`
