@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Job } from "../executor/job/job.js";
 import { resolveRunPath } from "../executor/run/record/runlock.js";
 import type { RunSummary } from "../executor/run/record/runsummary.js";
 import { formatLockWait } from "../launch/admissioncheck.js";
@@ -69,12 +68,8 @@ export async function performJob(
     });
     progress.end();
     await results?.finish(summary.directory);
-    printSummary(
-      job,
-      { summary, already, notes },
-      options,
-      output === undefined ? writers : { ...writers, out: writers.err },
-    );
+    const printer = output === undefined ? writers : { ...writers, out: writers.err };
+    printSummary({ summary, already, notes }, options, printer);
     const { meaning, exitStatus } = judgeRun(summary);
     const exit = meaning === "interrupted" ? (stop.code() ?? exitStatus) : exitStatus;
     writeRunMetrics(options.metrics, buildRunMetrics(summary, exit, Date.now() / 1000), writers);
@@ -118,7 +113,6 @@ export function createPlainProgress(options: CommonOptions, writers: Writers) {
 }
 
 function printSummary(
-  job: Job,
   { summary, already, notes }: { summary: RunSummary; already: boolean; notes: string[] },
   options: RunCommandOptions,
   writers: Writers,
@@ -128,15 +122,10 @@ function printSummary(
   else if (!options.quiet || summary.state !== "complete") {
     const folder = summary.results ?? findOwnResults(summary.directory);
     const isFresh = options.fresh === true;
-    writers.out(formatSummary(summary, already, { aggregate: findAggregate(job, summary), folder, isFresh }));
+    writers.out(formatSummary(summary, already, { folder, isFresh }));
     if (already && options.overwrite)
       writers.err("--overwrite changes nothing in a complete run; add --fresh to run it again");
   }
-}
-
-/** Returns the name of the aggregate, where it was written. */
-function findAggregate({ aggregate }: Job, { directory }: RunSummary): string | undefined {
-  return aggregate !== undefined && existsSync(join(directory, aggregate.to)) ? aggregate.to : undefined;
 }
 
 /** Returns the folder of results in a run directory; undefined if it holds no file. */

@@ -21,9 +21,8 @@ const STATES_LEAVING_WORK: RunSummary["state"][] = ["interrupted", "stranded", "
 /** Further causes of failures are only counted. */
 const MAX_LISTED_GROUPS = 10;
 
-/** What a run leaves beside results.ndjson. `aggregate`: relative to the run directory; `folder`: of its results, absolute. */
-export interface ResultPlaces {
-  aggregate?: string | undefined;
+export interface SummaryOptions {
+  /** The folder of results, absolute. */
   folder?: string | undefined;
   /** Whether `--fresh` created the run, so that the same command would create another one. */
   isFresh?: boolean;
@@ -35,9 +34,9 @@ export function formatResume(where: string, isFresh: boolean): string {
 }
 
 /** Formats the result of a run. */
-export function formatSummary(summary: RunSummary, already: boolean, places: ResultPlaces): string {
-  const { aggregate, folder, isFresh = false } = places;
-  const { chunks, session, name } = summary;
+export function formatSummary(summary: RunSummary, already: boolean, options: SummaryOptions): string {
+  const { folder, isFresh = false } = options;
+  const { aggregate, chunks, session, name } = summary;
   const where = relative(process.cwd(), summary.directory) || ".";
   const lines: string[] = [];
   if (already)

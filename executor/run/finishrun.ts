@@ -55,6 +55,7 @@ export async function finishRun(
     return {
       ...addPlan({ ...summary, session: { ...summary.session, running: scheduler.inFlightCount } }, planned.value),
       ...publishedIn(directory),
+      ...(sorted.status === "fulfilled" && sorted.value !== undefined ? aggregatedIn(job) : {}),
       leftovers,
       ...(leavesAgentsRunning(finalEnd) && pilots.names.length > 0 ? { pilots: pilots.names } : {}),
       overhead: coordinator.scheduler.view.costlyOverhead,
@@ -81,6 +82,10 @@ export async function finishRun(
 /** Returns the part of a summary that says where results are published; nothing where that is the run directory. */
 export function publishedIn({ results }: RunDirectory): Pick<RunSummary, "results"> {
   return results.isShared ? { results: results.path } : {};
+}
+
+function aggregatedIn({ aggregate }: Job): Pick<RunSummary, "aggregate"> {
+  return aggregate === undefined ? {} : { aggregate: aggregate.to };
 }
 
 /** Sorts results.ndjson and writes the aggregate. Returns the units that have a line; undefined where the run is to be resumed. */

@@ -30,6 +30,8 @@ function writeJob(name: string): string {
     params: { label: "a" },
     command: ["sh", "-c", wait],
     args: ["{n}", "{label}"],
+    outputs: ["stdout"],
+    aggregate: { from: "stdout", as: "concat", to: "all" },
   };
   return shop.write(`${name}.json`, job);
 }
@@ -119,7 +121,8 @@ t.test("a run goes on when its terminal is gone, and can be attached to from els
   await hasEnded(pid);
   t.match(shop.read("runs/far/detached.log"), /^inventory: .*\nrun directory: /);
   t.match(shop.read("runs/far/detached.log"), /far: complete: 3 chunks/);
-  t.match(await muster("attach", "far"), { code: 0, out: /far: complete: 3 chunks/ });
+  const after = await muster("attach", "far");
+  t.match(after, { code: 0, out: /far: complete: 3 chunks(?:.*\n)+results: .*results\.ndjson, runs\/far\/all\n$/ });
   const again = await muster("run", job, "-i", inventory, "--detach");
   t.match(again, { code: 0, out: /far: already complete, 3 chunks/ }, "nothing is left to do");
 });

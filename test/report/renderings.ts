@@ -260,7 +260,7 @@ export const TEXTS: Record<string, Rendering> = {
     (one) => formatRunStatus(one, Date.now()),
   ),
   formatSchedule: shown([entry], formatSchedule),
-  formatSummary: shown(summary, (one) => formatSummary(one, false, { aggregate: "all.json", folder: one.results })),
+  formatSummary: shown(summary, (one) => formatSummary(one, false, { folder: one.results })),
 };
 
 export const PAGES: Record<string, Rendering> = {

@@ -21,6 +21,8 @@ export interface RunSummary {
   directory: string;
   /** The folder that results are published in; absent where that is the run directory. */
   results?: string;
+  /** The file in the run directory that has the values of all results; absent where there is none. */
+  aggregate?: string;
   chunks: ChunkOutcomes;
   /** In decimal, because they may exceed 2^53. */
   units: { done: string; total: string };
