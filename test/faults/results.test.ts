@@ -31,7 +31,7 @@ t.test("a file of somebody else's where a result is to be published: nothing run
   );
   t.match(
     refused.err,
-    "Move these files away, publish elsewhere with --results DIR, or replace them with --overwrite.",
+    "Move these files away, publish elsewhere (--results DIR, or `results` of the job), or replace them with --overwrite.",
   );
   t.same(readFileSync(join(job.run, "journal.ndjson")), journal, "nothing was begun");
   t.equal(job.read(`out/t${first}.json`), "of others");

@@ -53,7 +53,7 @@ export async function rejectForeignFiles(
   const more = found.size > named.length ? `\n    and ${found.size - named.length} more` : "";
   const list = named.map((file) => `\n    ${file}`).join("");
   throw new MusterError("RESULTS_EXIST", `${results.path} has files that this run did not publish:${list}${more}`, {
-    next: "Move these files away, publish elsewhere with --results DIR, or replace them with --overwrite.",
+    next: "Move these files away, publish elsewhere (--results DIR, or `results` of the job), or replace them with --overwrite.",
   });
 }
 
