@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import t from "tap";
 import type { CardStepResult } from "../../playbooks/power/cardsteps.js";
 import { gpuStepsSource } from "../../templates/nodeprograms.js";
+import { Freezer, lackingFreezer } from "../lab/freezer.js";
 
 /** Runs the program as on a node. `stdin`: what its script of the PCI bus prints. */
 function perform(request: object, stdin = ""): Record<string, CardStepResult[]> {
@@ -44,6 +45,21 @@ t.test("a step that hangs is killed with what it has started, and delays no othe
   });
   t.notMatch(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }), `sleep ${mark}`);
 });
+
+t.test(
+  "a step that cannot be killed delays neither the other GPUs nor the end",
+  { skip: lackingFreezer() },
+  async (t) => {
+    const freezer = Freezer.create(t.testdir());
+    t.teardown(() => freezer.remove());
+    const cards = { [A]: [run("echo", "1"), run(...freezer.command)], [B]: [run("echo", "2")] };
+    t.same(perform({ cards, stops: true }), {
+      [A]: [{ text: "1" }, { error: "no answer within 1 s; killed" }],
+      [B]: [{ text: "2" }],
+    });
+    t.same(freezer.states(), ["D"], "it is still there");
+  },
+);
 
 const skip = existsSync("/sys/bus/pci/devices") ? false : "no PCI bus here";
 
