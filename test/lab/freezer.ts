@@ -34,10 +34,14 @@ export class Freezer {
   }
 
   /** Ends the frozen processes. */
-  async remove(): Promise<void> {
+  async thaw(): Promise<void> {
     for (const pid of this.pids()) process.kill(pid, "SIGKILL");
     writeFileSync(join(this.folder, "freezer.state"), "THAWED");
     await waitUntil("nothing is frozen", () => this.pids().length === 0, 10);
+  }
+
+  async remove(): Promise<void> {
+    await this.thaw();
     rmdirSync(this.folder);
   }
 
