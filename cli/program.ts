@@ -16,6 +16,11 @@ const EXAMPLES = [
   "muster validate inventory.yaml job.yaml      check files",
 ];
 
+/** Returns an error of the parser as other errors are printed. */
+function formatParserError(text: string): string {
+  return text.replace(/^error: /, "muster: ").replace(/^\(Did you mean (.*)\)$/m, "    did you mean $1");
+}
+
 /** Returns the parser of the command line. `setResult` receives the exit status that the chosen command resolves with. */
 export function buildProgram(setResult: SetResult): Command {
   const muster = new Command("muster")
@@ -26,11 +31,12 @@ export function buildProgram(setResult: SetResult): Command {
       throw new CommanderError(0, "muster.version", "");
     })
     .enablePositionalOptions()
-    .showHelpAfterError("(see muster --help, or muster COMMAND --help)")
+    .showHelpAfterError("    see muster --help, or muster COMMAND --help")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text.trimEnd()),
+      outputError: (text, write) => write(formatParserError(text)),
       getOutHelpWidth: countHelpColumns,
       getErrHelpWidth: countHelpColumns,
     })
