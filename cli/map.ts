@@ -4,7 +4,7 @@ import { formatMapJob, listMapTasks, type MapTask, nameMapJob } from "../executo
 import { quote } from "../fleet/quote.js";
 import { pluralize } from "../report/format.js";
 import type { Writers } from "../report/writers.js";
-import { MusterError, UsageError } from "../schemas/errors.js";
+import { InvalidFileError, MusterError, UsageError } from "../schemas/errors.js";
 import { formatJson } from "../schemas/escape.js";
 import { MAP_FILE, MapFolders } from "./mapfolders.js";
 import { readMapValues, splitMapWords, type ValueOptions } from "./mapvalues.js";
@@ -53,16 +53,24 @@ export async function map(words: string[], options: MapOptions, writers: Writers
   const text = format(path);
   const isNew = mkdirSync(path, { recursive: true }) !== undefined;
   writeFileSync(file, text);
+  const loaded = await loadJobFile(file, options).catch((error: unknown) => {
+    // Options that make no job leave nothing behind.
+    if (isNew) rmSync(path, { recursive: true });
+    throw explainInvalidJob(error, file);
+  });
   if (!options.quiet && !options.json) {
     writers.err(`${pluralize(tasks.length, "task")}; the job: ${relative(folders.cwd, file)}`);
     for (const note of describeOthers(texts, folders)) writers.err(note);
   }
-  const loaded = await loadJobFile(file, options).catch((error: unknown) => {
-    // Options that make no job leave nothing behind.
-    if (isNew) rmSync(path, { recursive: true });
-    throw error;
-  });
   return perform(loaded, tasks, { ...options, out: path, fresh: false }, writers);
+}
+
+/** Turns problems of the job file into a UsageError: the command line is what a person has written, and can correct. */
+function explainInvalidJob(error: unknown, file: string): unknown {
+  if (!(error instanceof InvalidFileError) || error.problems.some((problem) => problem.file !== file)) return error;
+  const hints = error.problems.flatMap(({ hint }) => hint ?? []);
+  const message = `map: ${error.problems.map((problem) => problem.message).join("; ")}`;
+  return new UsageError(message, hints.length === 0 ? undefined : hints.join("; "));
 }
 
 function perform(loaded: LoadedFile, tasks: MapTask[], options: MapOptions, writers: Writers): Promise<number> {

@@ -156,7 +156,13 @@ t.test("--dry-run changes nothing; wrong usage", { skip }, async (t) => {
     [["--out", "..", "echo", ":::", "a"], 64, /is not in the project/],
     [["--out", "data", "echo", ":::", "a"], 64, /exists, and is not a run of this command/],
     [["--needs", "amd", "echo", ":::", "a"], 64, /--needs amd: it must be key=value/],
-    [["--needs", "colour=red", "echo", ":::", "a"], 65, /unknown key "colour" in needs/],
+    [
+      ["--needs", "colour=red", "echo", ":::", "a"],
+      64,
+      /^muster: map: unknown key "colour" in needs\n +known here: vendor/,
+    ],
+    [["--halt", "x", "echo", ":::", "a"], 64, /^muster: map: halt\.failures must be a share .*, not "x"\n$/],
+    [["--timeout", "10x", "echo", ":::", "a"], 64, /^muster: map: timeout must be a span of time .*, not "10x"\n$/],
     [["--name", "../x", "echo", ":::", "a"], 64, /cannot name a folder/],
   ];
   for (const [words, code, message] of wrong) t.match(await map(...words), { code, err: message }, words.join(" "));
